@@ -1,0 +1,143 @@
+/* See diag.h. */
+#include "base/diag.h"
+
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { DIAG_MAX = 100, WORD_MAX = 64 };
+
+void diag_init(struct diag_list *list, const char *file, const char *source)
+{
+    *list = (struct diag_list){.file = mem_strdup(file), .source = mem_strdup(source)};
+}
+
+void diag_free(struct diag_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i].text);
+    free(list->items);
+    free(list->file);
+    free(list->source);
+    *list = (struct diag_list){0};
+}
+
+bool diag_add(struct diag_list *list, int line, int column, const char *format, ...)
+{
+    if (list->count > DIAG_MAX)
+        return false;
+    struct diag *item = MEM_PUSH(list->items, list->count);
+    if (list->count > DIAG_MAX) {
+        item->text = mem_strdup("too many errors; the rest is not shown");
+        item->line = INT32_MAX;
+        return false;
+    }
+    va_list args;
+    va_start(args, format);
+    *item = (struct diag){.line = line, .column = column, .text = mem_vprintf(format, args)};
+    va_end(args);
+    return false;
+}
+
+static int diag_compare(const void *a, const void *b)
+{
+    const struct diag *x = a;
+    const struct diag *y = b;
+    return x->line != y->line ? (x->line > y->line) - (x->line < y->line)
+                              : (x->column > y->column) - (x->column < y->column);
+}
+
+static void diag_print_source(const struct diag_list *list, const struct diag *item, FILE *out)
+{
+    const char *start = list->source;
+    for (int line = 1; start && line < item->line; line++) {
+        start = strchr(start, '\n');
+        start = start ? start + 1 : NULL;
+    }
+    if (!start)
+        return;
+    int len = (int)strcspn(start, "\r\n");
+    fprintf(out, "%6d | %.*s\n", item->line, len, start);
+    fputs("       | ", out);
+    /* A tab stays a tab, so that the caret stands under its column on any terminal. */
+    for (int i = 0; i < item->column - 1 && i < len; i++)
+        fputc(start[i] == '\t' ? '\t' : ' ', out);
+    fputs("^\n", out);
+}
+
+void diag_print(struct diag_list *list, FILE *out)
+{
+    if (list->count)
+        qsort(list->items, list->count, sizeof *list->items, diag_compare);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct diag *item = &list->items[i];
+        if (item->line == 0 || item->line == INT32_MAX) {
+            fprintf(out, "%s: error: %s\n", list->file, item->text);
+            continue;
+        }
+        fprintf(out, "%s:%d:%d: error: %s\n", list->file, item->line, item->column, item->text);
+        diag_print_source(list, item, out);
+    }
+}
+
+char *diag_format(struct diag_list *list)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        return mem_strdup("");
+    diag_print(list, out);
+    fclose(out);
+    return text;
+}
+
+json_t *diag_json(struct diag_list *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        const struct diag *item = &list->items[i];
+        json_array_append_new(array,
+                              json_pack("{s:s, s:i, s:i, s:s}", "file", list->file, "line",
+                                        item->line, "column", item->column, "message", item->text));
+    }
+    return array;
+}
+
+/* Levenshtein distance with one row; words longer than WORD_MAX never match. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[WORD_MAX + 1];
+    size_t width = strlen(b);
+    if (width > WORD_MAX || strlen(a) > WORD_MAX)
+        return WORD_MAX;
+    for (size_t j = 0; j <= width; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= width; j++) {
+            size_t substitute = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            size_t best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+            row[j] = substitute < best ? substitute : best;
+        }
+    }
+    return row[width];
+}
+
+const char *diag_nearest(const char *typed, const char *const *words)
+{
+    const char *best = NULL;
+    size_t best_distance = strlen(typed) / 3 + 1;
+    for (; *words; words++) {
+        size_t distance = edit_distance(typed, *words);
+        if (distance <= best_distance && (!best || distance < best_distance)) {
+            best = *words;
+            best_distance = distance;
+        }
+    }
+    return best;
+}

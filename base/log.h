@@ -1,0 +1,29 @@
+/* The log: one line on stderr an event, never anything else and never a secret.
+ *
+ * The only global of the project. Under systemd (JOURNAL_STREAM set) a line starts with its
+ * priority "<4>" and carries no time stamp, as the journal adds its own; elsewhere it starts with
+ * time and level. Library folders (base/, docker/, postgres/, policies/) do not log: they return
+ * errors, and who receives one decides. May use: libc.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/err.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+void log_set_level(enum log_level level);
+bool log_parse_level(const char *name, enum log_level *ret_level);
+
+/* One line; control characters in it are shown as '?'. */
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* An error with its hint, as one line: "<what>: <text>; <hint>". */
+void log_err(enum log_level level, const char *what, const struct err *e);
+
+#define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,34 @@
+# add_layer(NAME LIBRARIES…)   every .c of the folder but main.c, as one static library
+function(add_layer name)
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.c)
+    list(FILTER sources EXCLUDE REGEX "/main\\.c$")
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC ${ARGN})
+endfunction()
+
+# add_program(NAME MAIN LAYER…)
+function(add_program name main)
+    add_executable(${name} ${main})
+    target_link_libraries(${name} PRIVATE ${ARGN})
+endfunction()
+
+# add_unit(NAME LAYER…)   tests/unit/test_NAME.c as a test of its own, written with check
+function(add_unit name)
+    add_executable(test_${name} test_${name}.c)
+    target_link_libraries(test_${name} PRIVATE ${ARGN} PkgConfig::CHECK)
+    add_test(NAME unit_${name} COMMAND test_${name})
+    set_tests_properties(unit_${name} PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()
+
+# embed_files(LAYER SYMBOL PATTERN)   files as text in generated/SYMBOL.h, made by Embed.cmake
+function(embed_files layer symbol pattern)
+    file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${pattern})
+    set(header ${PROJECT_BINARY_DIR}/generated/${symbol}.h)
+    add_custom_command(
+        OUTPUT ${header}
+        COMMAND ${CMAKE_COMMAND} -DSYMBOL=${symbol} -DOUTPUT=${header} "-DFILES=${files}"
+                -P ${PROJECT_SOURCE_DIR}/cmake/Embed.cmake
+        DEPENDS ${files} ${PROJECT_SOURCE_DIR}/cmake/Embed.cmake
+        VERBATIM)
+    target_sources(${layer} PRIVATE ${header})
+endfunction()

@@ -1,0 +1,11 @@
+# Warnings, the same for gcc and clang; every one is an error.
+add_compile_options(
+    -Wall -Wextra -Wpedantic -Werror
+    -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+    -Wformat=2 -Wvla -Wwrite-strings -Wundef -Wpointer-arith)
+
+add_compile_options(-fstack-protector-strong -fno-omit-frame-pointer)
+if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR CMAKE_BUILD_TYPE STREQUAL "Release")
+    add_compile_options(-D_FORTIFY_SOURCE=2)
+    add_link_options(-Wl,-z,relro,-z,now)
+endif()
