@@ -1,0 +1,76 @@
+/* The words of the control socket: paths, field names and values that daemon and command share.
+ * docs/api.md shows every object whole.
+ *
+ * Version 1
+ *   1.0  version, status, plan, runs, connections, clean (dry run), playbooks
+ *
+ * May use: nothing. Used by: control/, supervisor/ and supervisorctl/.
+ */
+#ifndef CONTROL_WIRE_H
+#define CONTROL_WIRE_H
+
+#define WIRE_SOCKET_DEFAULT    "/run/stack-supervisor/control.sock"
+#define WIRE_STATE_DIR_DEFAULT "/var/lib/stack-supervisor"
+#define WIRE_CONFIG_DEFAULT    "/etc/stack-supervisor/supervisor.yaml"
+
+/* Each flag has an environment twin; the flag wins. */
+#define WIRE_ENV_CONFIG      "STACK_SUPERVISOR_CONFIG"
+#define WIRE_ENV_STATE_DIR   "STACK_SUPERVISOR_STATE_DIR"
+#define WIRE_ENV_SOCKET      "STACK_SUPERVISOR_SOCKET"
+#define WIRE_ENV_DOCKER_HOST "STACK_SUPERVISOR_DOCKER_HOST"
+
+/*  GET  /v1/version               who answers
+ *  GET  /v1/status                stack, database, the present run: asked live
+ *  GET  /v1/playbooks             names and what each is for
+ *  GET  /v1/plan?playbook=NAME    the plan as it would run now
+ *  GET  /v1/connections           who holds the connections
+ *  POST /v1/clean                 {"dry_run":true, rules…}: what `clean` would end
+ *  GET  /v1/runs                  the last runs, newest first
+ *  POST /v1/runs                  {"playbook":…, "plan_id":…}: start one, or join the one there is
+ *  GET  /v1/runs/ID               one run with its plan and its entries
+ *  GET  /v1/runs/ID/events        server-sent events: all entries from the first, then live ones
+ *  POST /v1/runs/ID/abort         stop what it does, start what it stopped
+ *
+ * A failure is {"error":{"code":…,"message":…,"hint":…}} with the fitting status. */
+#define WIRE_VERSION     "/v1/version"
+#define WIRE_STATUS      "/v1/status"
+#define WIRE_PLAYBOOKS   "/v1/playbooks"
+#define WIRE_PLAN        "/v1/plan"
+#define WIRE_CONNECTIONS "/v1/connections"
+#define WIRE_CLEAN       "/v1/clean"
+#define WIRE_RUNS        "/v1/runs"
+
+/* Entries of a run: what the journal keeps and the event stream sends. Each has "seq" (from 1),
+ * "at" (UTC) and "type":
+ *   begin     run, playbook, project, plan_id, trigger, requester
+ *   action    action (its id in the plan), state, text, took_ms, own_ms, error, detail
+ *   progress  action, text           – live only: not kept, no "seq"
+ *   evidence  what                   – "connections" | "logs" | "containers", detail
+ *   note      text                   – something a person should know
+ *   abort     by
+ *   resume    text                   – a new life of the daemon carries the run on
+ *   end       state, text, took_ms, critical_ms, overhead, left_stopped, before, after */
+#define WIRE_ENTRY_BEGIN    "begin"
+#define WIRE_ENTRY_ACTION   "action"
+#define WIRE_ENTRY_PROGRESS "progress"
+#define WIRE_ENTRY_EVIDENCE "evidence"
+#define WIRE_ENTRY_NOTE     "note"
+#define WIRE_ENTRY_ABORT    "abort"
+#define WIRE_ENTRY_RESUME   "resume"
+#define WIRE_ENTRY_END      "end"
+
+/* States of an action: "running", then one of "done", "failed", "skipped".
+ * States of a run: "running", "aborting", then one of "succeeded", "failed", "aborted". */
+
+/* Exit codes of supervisorctl. */
+enum wire_exit {
+    WIRE_EXIT_DONE = 0,
+    WIRE_EXIT_FAILED = 1,
+    WIRE_EXIT_USAGE = 2,
+    WIRE_EXIT_DEGRADED = 3,
+    WIRE_EXIT_UNREACHABLE = 4, /* no daemon there, or no permission */
+    WIRE_EXIT_REFUSED = 5,     /* another run, a plan that has changed, paused, out of budget */
+    WIRE_EXIT_TIMEOUT = 124,
+};
+
+#endif

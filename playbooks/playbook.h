@@ -1,0 +1,77 @@
+/* Playbooks: what to do, as people write it, before it meets a stack.
+ *
+ * A playbook is a list of steps in YAML. The built-in ones are files in playbooks/builtin/,
+ * embedded when building and read by the very loader that reads a user's. docs/playbooks.md shows
+ * every step and its settings.
+ *
+ * May use: base. Pure: reading text, no file and no socket.
+ */
+#ifndef PLAYBOOKS_PLAYBOOK_H
+#define PLAYBOOKS_PLAYBOOK_H
+
+#include "base/yaml.h"
+
+enum step_kind {
+    STEP_CAPTURE,    /* evidence: who holds what, last log lines */
+    STEP_STOP,       /* against the dependency order */
+    STEP_START,      /* along it, waiting as the dependencies say */
+    STEP_RESTART,    /* stop and start */
+    STEP_CLEAN,      /* end leaked sessions */
+    STEP_CHECKPOINT, /* so that the shutdown is short */
+    STEP_WAIT,       /* database ready | services healthy */
+    STEP_VERIFY,     /* did it help? */
+    STEP_KINDS
+};
+
+enum who { WHO_NONE, WHO_APPS, WHO_DATABASE, WHO_ALL, WHO_SERVICES };
+
+struct step {
+    enum step_kind kind;
+    int line, column; /* of the step in its file */
+    enum who who;
+    char **services;                      /* of WHO_SERVICES, */
+    int *service_lines, *service_columns; /* each with its place, for "no such service" */
+    size_t service_count;
+    int64_t timeout_ms; /* 0: by kind and stack */
+    int64_t grace_ms;   /* stop, restart: time to end cleanly; < 0: the container's own */
+    bool goes_on;       /* a failure is noted and the run goes on (on_failure: continue) */
+    /* clean */
+    int64_t idle_ms, idle_in_transaction_ms;                                       /* < 0: never */
+    char **applications, **roles, **databases, **clients, **containers, **protect; /* or NULL */
+    bool superusers, all_sessions;
+    /* verify */
+    double utilization_below; /* 0 … 1; < 0: not asked for */
+    bool services_healthy;
+    int64_t hold_ms; /* how long it must stay so */
+};
+
+struct playbook {
+    int references;
+    char *name;
+    char *description;
+    struct step *steps;
+    size_t step_count;
+};
+
+/* From a node: a list of steps, or {description: …, steps: […]}. NULL when there were errors, all
+ * of which are in diags. The caller owns one reference. */
+struct playbook *playbook_read(const char *name, const struct yaml_node *node,
+                               struct diag_list *diags);
+struct playbook *playbook_ref(struct playbook *playbook);
+struct playbook *playbook_unref(struct playbook *playbook); /* accepts NULL; returns NULL */
+
+/* The built-in ones: name and YAML text of each, in the order of the file names; false past the
+ * last. */
+bool playbook_builtin(size_t index, const char **ret_name, const char **ret_text);
+
+/* A set of playbooks by name: the built-in ones, under a user's own of the same name. */
+struct playbook_set;
+struct playbook_set *playbook_set_new(void); /* with the built-in ones */
+struct playbook_set *playbook_set_free(struct playbook_set *set);
+void playbook_set_put(struct playbook_set *set, struct playbook *playbook); /* takes a reference */
+struct playbook *playbook_set_find(const struct playbook_set *set, const char *name); /* borrowed */
+json_t *playbook_set_json(const struct playbook_set *set); /* [{"name":…,"description":…}] */
+
+const char *step_kind_name(enum step_kind kind);
+
+#endif
