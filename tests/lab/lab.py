@@ -1,0 +1,412 @@
+"""The test lab: a private Docker engine with real stacks on it, for tests and for hand use.
+
+    from lab import Lab
+
+    with Lab() as lab:
+        lab.compose_up("five")
+        lab.wait_healthy("five")
+        lab.leak("five", "worker", pool=30)
+        lab.wait_refused("five")
+
+As a command: /usr/bin/python3 tests/lab/lab.py --help. README.md beside this file tells the rest.
+"""
+
+import argparse
+import atexit
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+# pylint: disable=wrong-import-position
+from labkit import compose, engine_api, images, subnets  # noqa: E402
+from labkit.engine import Engine, remove_tree  # noqa: E402
+from labkit.engine_api import ApiError  # noqa: E402,F401  # for tests
+from labkit.waiting import wait_until  # noqa: E402
+
+STATE_FILE = Path("/run/stack-supervisor-lab/current")  # the root of the lab that `up` left running
+
+# What an ordinary role hears when no slot is left for it (53300 both): the first as long as the
+# reserved slots are free, the second when even those are taken.
+REFUSALS = ("remaining connection slots are reserved", "sorry, too many clients already")
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of a stack, as the engine lists it."""
+
+    id: str
+    name: str
+    service: str
+    number: int
+    state: str  # created, running, paused, restarting, exited, dead
+
+
+class Lab:
+    """A private engine with the lab's images, and what tests do with it."""
+
+    def __init__(self, root=None, live_restore=False):
+        if root is None:
+            root = tempfile.mkdtemp(prefix="ssl-", dir="/tmp")
+        self.root = Path(root)
+        self.engine = Engine(self.root, live_restore)
+        self._stacks = {}  # project -> (stack file, environment), as brought up by compose v1
+
+    # ---- life -------------------------------------------------------------------------------
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self, stop_at_exit=True):
+        """Starts the engine with all images in place."""
+        if stop_at_exit:
+            atexit.register(self.stop)
+        try:
+            (self.root / "client").mkdir(exist_ok=True)
+            images.install_cached(self.engine.data_root, build_engine)
+            self.engine.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self):
+        """Ends all processes of the lab and deletes its root. May be called again."""
+        atexit.unregister(self.stop)
+        if self.root.exists():
+            self.engine.stop()
+            remove_tree(self.root)
+            subnets.release(self.root)
+
+    def engine_stop(self, number=signal.SIGTERM):
+        """Ends dockerd alone, by the signal given; containerd runs on, as it does on a server."""
+        self.engine.stop_engine(number)
+
+    def engine_start(self):
+        self.engine.start_engine()
+
+    @property
+    def socket(self):
+        return str(self.engine.socket)
+
+    @property
+    def docker_host(self):
+        return f"unix://{self.engine.socket}"
+
+    # ---- stacks -----------------------------------------------------------------------------
+
+    def compose_up(self, stack, project=None, scale=None, env=None):
+        """Brings a stack up with docker-compose 1.29; gives the project's name."""
+        file, project, env = self._prepare(stack, project, env)
+        scales = [f"--scale={service}={count}" for service, count in (scale or {}).items()]
+        self._compose(project, ["up", "--detach", *scales])
+        return project
+
+    def compose_down(self, project):
+        """docker-compose down, volumes too."""
+        self._compose(project, ["down", "--volumes"])
+
+    def v2_up(self, stack, project=None, scale=None, env=None):
+        """Brings the same stack up as compose v2 would leave it."""
+        file, project, env = self._prepare(stack, project, env)
+        compose.V2Stack(self.socket, file, project, env).up(scale)
+        return project
+
+    def up(self, stack, flavour="v1", **options):
+        """compose_up or v2_up by name, for tests that do both."""
+        return {"v1": self.compose_up, "v2": self.v2_up}[flavour](stack, **options)
+
+    def down(self, project):
+        """Removes containers, network and volumes of a project at once, whatever made it."""
+        compose.remove_project(self.socket, project)
+
+    def _prepare(self, stack, project, env):
+        file = compose.stack_file_of(stack)
+        project = project or file.parent.name
+        if project in self._stacks:
+            known = self._stacks[project][1]
+        else:
+            known = {"LAB_SUBNET": subnets.claim(self.root), "LAB_PORT": str(free_port())}
+        env = known | {key: str(value) for key, value in (env or {}).items()}
+        self._stacks[project] = (file, env)
+        return file, project, env
+
+    def _compose(self, project, arguments):
+        file, env = self._stacks[project]
+        return compose.v1_run(file, project, self.docker_host, self.root / "client", arguments, env)
+
+    # ---- looking ----------------------------------------------------------------------------
+
+    def api(self, method, path, body=None, timeout=60):
+        """One request to the engine; gives the decoded JSON, raises ApiError."""
+        return engine_api.request(self.socket, method, path, body, timeout)
+
+    def docker(self, *arguments, timeout=60):
+        """The docker command on this engine; gives the CompletedProcess, texts captured."""
+        environment = os.environ | {"DOCKER_CONFIG": str(self.root / "client")}
+        return subprocess.run([images.DOCKER, "-H", self.docker_host, *map(str, arguments)],
+                              capture_output=True, text=True, timeout=timeout, check=False,
+                              env=environment)
+
+    def events(self):
+        """A context that collects container events, see labkit/engine_api.py."""
+        return engine_api.Events(self.socket)
+
+    def containers(self, project, service=None):
+        """The containers of a project, sorted by service and number."""
+        labels = [f"{compose.LABEL}project={project}"]
+        if service:
+            labels.append(f"{compose.LABEL}service={service}")
+        listed = self.api("GET", f"/containers/json?all=1&filters={engine_api.filters(label=labels)}")
+        return sorted(map(container_of, listed), key=lambda one: (one.service, one.number))
+
+    def container(self, project, service, number=1):
+        """The name of one container of a project."""
+        for one in self.containers(project, service):
+            if one.number == number:
+                return one.name
+        raise LookupError(f"{project} has no container {service} {number}")
+
+    def inspect(self, container):
+        return self.api("GET", f"/containers/{container}/json")
+
+    def health(self, container):
+        """healthy, unhealthy, starting, or none; "not running" when nothing can be said."""
+        state = self.inspect(container)["State"]
+        if not state["Running"]:
+            return "not running"
+        return state.get("Health", {}).get("Status", "none")
+
+    def health_log(self, container):
+        """What the last checks printed, the newest last."""
+        log = self.inspect(container)["State"].get("Health", {}).get("Log") or []
+        return [entry["Output"] for entry in log]
+
+    def logs(self, container, tail="all"):
+        answer = self.docker("logs", "--tail", tail, container)
+        return answer.stdout + answer.stderr
+
+    def exec(self, container, argv, user=None, timeout=30):
+        """Runs a command in a container; gives returncode, stdout and stderr."""
+        as_user = ["--user", user] if user else []
+        return self.docker("exec", *as_user, container, *argv, timeout=timeout)
+
+    def signal(self, container, number):
+        """Sends a signal to PID 1 of a container from outside, the engine not knowing."""
+        os.kill(self.inspect(container)["State"]["Pid"], number)
+
+    # ---- PostgreSQL -------------------------------------------------------------------------
+
+    def postgres(self, project):
+        """The name of the container that runs the project's PostgreSQL."""
+        return self.container(project, "postgres")
+
+    def psql(self, project, sql, user="postgres", database="app"):
+        """Runs SQL inside the container over its Unix socket; rows as lines, columns by |."""
+        argv = ["psql", "-v", "ON_ERROR_STOP=1", "--no-psqlrc", "-qAt", "-U", user, "-d", database,
+                "-c", sql]
+        answer = self.exec(self.postgres(project), argv)
+        if answer.returncode != 0:
+            raise RuntimeError(f"psql in {project}: {answer.stderr.strip()}")
+        return answer.stdout.strip()
+
+    def pg_address(self, project):
+        """(ip, port) at which the machine itself reaches the project's PostgreSQL."""
+        networks = self.inspect(self.postgres(project))["NetworkSettings"]["Networks"]
+        return next(iter(networks.values()))["IPAddress"], 5432
+
+    def password(self, project, role):
+        """The password of postgres, app or supervisor, from the stack's environment."""
+        variable = {"postgres": "POSTGRES_PASSWORD"}.get(role, f"{role.upper()}_PASSWORD")
+        environment = self.inspect(self.postgres(project))["Config"]["Env"]
+        return dict(entry.split("=", 1) for entry in environment)[variable]
+
+    def refusal(self, project, user="app"):
+        """What a new login hears when no slot is left for it (SQLSTATE 53300), else ""."""
+        argv = ["psql", "--no-psqlrc", "-h", "127.0.0.1", "-U", user, "-d", "app", "-c", "SELECT 1"]
+        error = self.exec(self.postgres(project), argv).stderr
+        return error.strip() if any(text in error for text in REFUSALS) else ""
+
+    def freeze_postgres(self, project):
+        """Stops the postmaster in its tracks: logins are accepted by the kernel, never answered."""
+        self.signal(self.postgres(project), signal.SIGSTOP)
+
+    def thaw_postgres(self, project):
+        self.signal(self.postgres(project), signal.SIGCONT)
+
+    # ---- making trouble ---------------------------------------------------------------------
+
+    def leak(self, project, service, pool=20, mode="idle", rate=50, reopen=False, number=None):
+        """Tells the running application(s) of a service how many connections to hold.
+
+        With reopen=False a connection that is killed stays lost, so that a cleaning helps; with
+        True it comes back until the application is restarted, so that only a restart helps.
+        """
+        order = [f"pool={pool}", f"mode={mode}", f"rate={rate}", f"reopen={int(reopen)}"]
+        for one in self.containers(project, service):
+            if number in (None, one.number):
+                answer = self.exec(one.name, ["leaky", "ctl", *order])
+                if answer.returncode != 0:
+                    raise RuntimeError(f"leak in {one.name}: {answer.stderr.strip()}")
+
+    # ---- waiting ----------------------------------------------------------------------------
+
+    @staticmethod
+    def wait_until(condition, timeout, what):
+        """Polls until condition() is true and gives its value; else TimeoutError names `what`."""
+        return wait_until(condition, timeout, what)
+
+    def wait_healthy(self, project, timeout=30):
+        """Until every container of the project runs and is healthy (or has no check)."""
+        self._wait_health(self.containers(project), ("healthy", "none"), timeout)
+
+    def wait_unhealthy(self, project, *services, timeout=30):
+        """Until all containers of these services are unhealthy."""
+        chosen = [one for one in self.containers(project) if one.service in services]
+        self._wait_health(chosen, ("unhealthy",), timeout)
+
+    def _wait_health(self, containers, wanted, timeout):
+        for one in containers:
+            wait_until(lambda name=one.name: self.health(name) in wanted, timeout,
+                       f"{one.name} to be {' or '.join(wanted)}")
+
+    def wait_refused(self, project, timeout=30):
+        """Until a login as app is refused for want of a slot; gives the server's words."""
+        return wait_until(lambda: self.refusal(project), timeout, f"{project} to refuse logins")
+
+
+def container_of(listed):
+    labels = listed["Labels"]
+    return Container(
+        id=listed["Id"],
+        name=listed["Names"][0].lstrip("/"),
+        service=labels[f"{compose.LABEL}service"],
+        number=int(labels.get(f"{compose.LABEL}container-number", "1")),
+        state=listed["State"],
+    )
+
+
+def build_engine():
+    """An engine of its own to build the images on."""
+    return TemporaryEngine()
+
+
+class TemporaryEngine:
+    """An engine under a root that goes away with it."""
+
+    def __enter__(self):
+        self.root = tempfile.mkdtemp(prefix="ssl-", dir="/tmp")
+        self.engine = Engine(self.root)
+        self.engine.start()
+        return self.engine
+
+    def __exit__(self, *_):
+        self.engine.stop()
+        remove_tree(self.root)
+
+
+def free_port():
+    """A TCP port that is free now, below the range from which the kernel hands out ports."""
+    for port in random.sample(range(20000, 32000), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no free port")
+
+
+# ---- the command ---------------------------------------------------------------------------------
+
+def current_lab():
+    try:
+        return Lab(json.loads(STATE_FILE.read_text())["root"])
+    except FileNotFoundError:
+        sys.exit("no lab is up; start one with `up`")
+
+
+def command_up(options):
+    if STATE_FILE.exists() and current_lab().engine.pid is not None:
+        sys.exit("a lab is up already; end it with `down`")
+    lab = Lab(live_restore=options.live_restore).start(stop_at_exit=False)
+    STATE_FILE.parent.mkdir(parents=True, exist_ok=True)
+    STATE_FILE.write_text(json.dumps({"root": str(lab.root)}))
+    print(f"export DOCKER_HOST={lab.docker_host}")
+
+
+def command_down(_):
+    current_lab().stop()
+    STATE_FILE.unlink()
+
+
+def command_images(_):
+    print(images.ensure_store(build_engine))
+
+
+def command_stack_up(options):
+    project = current_lab().up(options.stack, options.flavour, project=options.project)
+    print(f"{project} is up")
+
+
+def command_stack_down(options):
+    current_lab().down(options.project)
+
+
+def command_status(_):
+    lab = current_lab()
+    print(f"root {lab.root}, dockerd {lab.engine.pid or 'does not run'}")
+    if lab.engine.pid is not None:
+        print(lab.docker("ps", "--all").stdout, end="")
+
+
+def command_leak(options):
+    current_lab().leak(options.project, options.service, options.pool, options.mode)
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(prog="lab", description="A private Docker engine to try things on.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def add(name, action, text):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(action=action)
+        return command
+
+    up = add("up", command_up, "start an engine that stays; print its DOCKER_HOST")
+    up.add_argument("--live-restore", action="store_true", help="containers outlive the engine")
+    add("down", command_down, "stop that engine and delete all it had")
+    add("images", command_images, "build the images now, if the cache does not hold them")
+    add("status", command_status, "show the engine and its containers")
+    stack_up = add("stack-up", command_stack_up, "bring a stack up")
+    stack_up.add_argument("stack", help="a name under tests/lab/stacks, or a compose file")
+    stack_up.add_argument("--project", help="its project name (the folder's)")
+    stack_up.add_argument("--flavour", choices=("v1", "v2"), default="v1", help="which compose")
+    stack_down = add("stack-down", command_stack_down, "remove a stack, volumes too")
+    stack_down.add_argument("project")
+    leak = add("leak", command_leak, "make a service hold connections")
+    leak.add_argument("project")
+    leak.add_argument("service")
+    leak.add_argument("--pool", type=int, default=20, help="how many (20)")
+    leak.add_argument("--mode", default="idle", choices=("idle", "idle_tx", "active", "polite"))
+    return parser.parse_args(arguments)
+
+
+def main(arguments):
+    options = parse_arguments(arguments)
+    options.action(options)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,26 @@
+"""Waiting for a condition with a deadline: never a bare sleep."""
+
+import time
+
+POLL_SECONDS = 0.03
+
+
+def wait_until(condition, timeout, what):
+    """Polls until condition() is true and gives its value; says `what` was awaited if it fails.
+
+    An exception of the condition counts as "not yet"; the last one is told at the deadline.
+    """
+    deadline = time.monotonic() + timeout
+    last_error = None
+    while True:
+        try:
+            value = condition()
+            if value:
+                return value
+            last_error = None
+        except Exception as error:  # pylint: disable=broad-except  # told below
+            last_error = error
+        if time.monotonic() >= deadline:
+            detail = f" (last error: {last_error})" if last_error else ""
+            raise TimeoutError(f"waited {timeout} s in vain for {what}{detail}")
+        time.sleep(POLL_SECONDS)
