@@ -240,3 +240,24 @@ const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)
                 return map->items[i];
     return NULL;
 }
+
+json_t *yaml_json(const struct yaml_node *node)
+{
+    json_t *value;
+    switch (node->kind) {
+    case YAML_TEXT:
+        return json_string(node->text);
+    case YAML_LIST:
+        value = json_array();
+        for (size_t i = 0; i < node->count; i++)
+            json_array_append_new(value, yaml_json(node->items[i]));
+        return value;
+    case YAML_MAP:
+        value = json_object();
+        for (size_t i = 0; i < node->count; i++)
+            json_object_set_new(value, node->keys[i]->text, yaml_json(node->items[i]));
+        return value;
+    default:
+        return json_null();
+    }
+}

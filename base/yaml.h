@@ -5,7 +5,7 @@
  * Scalars are never guessed: the reader says what it wants, so `no` and `1:30` stay texts.
  * Every reader adds its complaint to the diagnostics and returns false.
  *
- * May use: libyaml. Used by: everybody who reads YAML.
+ * May use: libyaml, jansson. Used by: everybody who reads YAML.
  */
 #ifndef BASE_YAML_H
 #define BASE_YAML_H
@@ -31,6 +31,10 @@ struct yaml_node {
  * gives a YAML_NULL. The caller frees the tree with yaml_free, after its last use of any node. */
 struct yaml_node *yaml_parse(const char *text, size_t len, struct diag_list *diags);
 void yaml_free(struct yaml_node *root);
+
+/* The tree as JSON, every scalar a text; the caller owns it. JSON is YAML, so yaml_parse reads its
+ * dump back to an equal tree. */
+json_t *yaml_json(const struct yaml_node *node);
 
 /* The value of a key, or NULL. Borrowed. */
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);

@@ -9,6 +9,8 @@
 #ifndef PLAYBOOKS_PLAYBOOK_H
 #define PLAYBOOKS_PLAYBOOK_H
 
+#include "base/err.h"
+#include "base/json.h"
 #include "base/yaml.h"
 
 enum step_kind {
@@ -51,12 +53,23 @@ struct playbook {
     char *description;
     struct step *steps;
     size_t step_count;
+    json_t *source; /* as it was read, in the form that playbook_read_json takes */
 };
 
 /* From a node: a list of steps, or {description: …, steps: […]}. NULL when there were errors, all
  * of which are in diags. The caller owns one reference. */
 struct playbook *playbook_read(const char *name, const struct yaml_node *node,
                                struct diag_list *diags);
+/* The same from JSON: a playbook's `source` out of the journal. */
+struct playbook *playbook_read_json(const char *name, const json_t *source,
+                                    struct diag_list *diags);
+
+/* A copy whose clean steps have these settings in place of their own: {"idle":"10s",…}, the keys
+ * of the step itself. NULL with `e` set to ERR_INVALID when the settings are wrong, or when the
+ * playbook has no clean step. */
+struct playbook *playbook_with_clean(const struct playbook *playbook, const json_t *settings,
+                                     struct err *e);
+
 struct playbook *playbook_ref(struct playbook *playbook);
 struct playbook *playbook_unref(struct playbook *playbook); /* accepts NULL; returns NULL */
 
