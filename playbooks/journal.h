@@ -1,0 +1,62 @@
+/* The journal: every run and each of its entries, kept in SQLite, so that nothing a run owes is
+ * forgotten when the daemon dies.
+ *
+ * Intent is written before an action and result after it; the next life finds the run that has no
+ * end and carries it on. SQLite works on a thread of libuv's pool, one job at a time, so that a
+ * slow disk never holds up the loop. History never blocks recovery: when the disk is full or does
+ * not answer within JOURNAL_PATIENCE_MS the run goes on, the entries are kept in memory, and the
+ * journal says so (journal_trouble).
+ *
+ * May use: base; SQLite in journal_store.c only.
+ */
+#ifndef PLAYBOOKS_JOURNAL_H
+#define PLAYBOOKS_JOURNAL_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/loop.h"
+
+enum { JOURNAL_PATIENCE_MS = 2000, JOURNAL_KEEP_RUNS = 500 };
+
+struct journal;
+
+/* Opens (or makes) the file; path NULL keeps everything in memory. Blocks: call it before the loop
+ * runs. It always gives a journal: when the file cannot be used, `e` says why and the journal
+ * lives in memory. */
+struct journal *journal_open(struct loop *loop, const char *path, struct err *e);
+
+/* Finishes what is queued, then frees. Blocks for the queued writes; call it when the loop has
+ * nothing else to do. Accepts NULL; returns NULL. */
+struct journal *journal_close(struct journal *journal);
+
+/* What keeps it from being durable right now, or NULL. Borrowed until the next call. */
+const struct err *journal_trouble(const struct journal *journal);
+
+/* A new run; gives its id (never used again) when it is stored, or after the patience. `summary`
+ * and `plan` are copied. */
+typedef void (*journal_begun_fn)(void *data, int64_t run);
+void journal_begin(struct journal *journal, const json_t *summary, const json_t *plan,
+                   journal_begun_fn done, void *data);
+
+/* One more entry of a run. done (may be NULL) is called once: when it is on disk, or after the
+ * patience, or when the journal lives in memory; never from inside. */
+void journal_add(struct journal *journal, int64_t run, const json_t *entry, loop_fn done,
+                 void *data);
+
+/* The run is over: its summary as it stands now. */
+void journal_end(struct journal *journal, int64_t run, const json_t *summary, loop_fn done,
+                 void *data);
+
+/* Answers are borrowed for the call. */
+typedef void (*journal_answer_fn)(void *data, const struct err *e, const json_t *answer);
+
+/* The newest `limit` summaries, newest first. */
+void journal_list(struct journal *journal, int limit, journal_answer_fn done, void *data);
+
+/* One run: its summary with "plan" and "entries". ERR_NOT_FOUND. */
+void journal_read(struct journal *journal, int64_t run, journal_answer_fn done, void *data);
+
+/* The newest run without an end, in the form of journal_read, or a JSON null. */
+void journal_unfinished(struct journal *journal, journal_answer_fn done, void *data);
+
+#endif

@@ -1,0 +1,31 @@
+/* The journal's file: blocking SQLite, called from the journal's worker only. Private to
+ * playbooks/.
+ */
+#ifndef PLAYBOOKS_JOURNAL_STORE_H
+#define PLAYBOOKS_JOURNAL_STORE_H
+
+#include "base/err.h"
+#include "base/json.h"
+
+struct store;
+
+/* ERR_FAILED or ERR_PERMISSION with the path and SQLite's words. */
+int store_open(const char *path, struct store **ret, struct err *e);
+struct store *store_close(struct store *store); /* accepts NULL; returns NULL */
+
+int store_begin(struct store *store, int64_t run, const char *summary, const char *plan,
+                struct err *e);
+int store_add(struct store *store, int64_t run, const char *entry, struct err *e);
+int store_end(struct store *store, int64_t run, const char *summary, struct err *e);
+
+/* Deletes all but the newest `keep` runs. */
+int store_prune(struct store *store, int keep, struct err *e);
+
+int store_last_id(struct store *store, int64_t *ret, struct err *e);
+
+/* The caller owns *ret. */
+int store_list(struct store *store, int limit, json_t **ret, struct err *e);
+int store_read(struct store *store, int64_t run, json_t **ret, struct err *e);
+int store_unfinished(struct store *store, int64_t *ret_run, struct err *e); /* 0: none */
+
+#endif

@@ -1,0 +1,46 @@
+/* How the stack's database is reached: by the configured connection string, or by what its
+ * container tells, and through the back door.
+ *
+ * Without configuration the address is the container's own on a Docker network (or its published
+ * port, or loopback for host networking), and role, database and password are the ones of its
+ * environment (POSTGRES_USER, POSTGRES_DB, POSTGRES_PASSWORD). The back door is psql inside the
+ * container, as its superuser over its Unix socket. This is the one place where docker/ and
+ * postgres/ meet.
+ *
+ * May use: base, docker, postgres.
+ */
+#ifndef PLAYBOOKS_REACH_H
+#define PLAYBOOKS_REACH_H
+
+#include "docker/docker.h"
+#include "docker/stack.h"
+#include "postgres/db.h"
+
+struct reach;
+
+struct reach_options {
+    const char *connect;  /* libpq's, from the configuration; NULL: from the container */
+    const char *passfile; /* NULL: libpq's own */
+};
+
+struct reach *reach_new(struct loop *loop, struct docker *docker,
+                        const struct reach_options *options);
+struct reach *reach_free(struct reach *reach); /* accepts NULL; returns NULL */
+
+/* The database's container as it is now: makes the client, or turns it to the new address when
+ * that has changed. ERR_NOT_FOUND when the container tells no address (it is not running), with
+ * the setting that helps. Takes what it needs of the container. */
+int reach_aim(struct reach *reach, const struct container *container, struct err *e);
+
+/* NULL until reach_aim succeeded once. Borrowed, and replaced by reach_aim: ask each time. */
+struct db *reach_db(const struct reach *reach);
+
+/* Keep a lifeline on whatever database is aimed at, from now on. */
+void reach_keep_lifeline(struct reach *reach, db_lifeline_fn on_change, void *data);
+
+/* The connection string for a container; pure. The caller frees it; NULL as reach_aim fails. It
+ * may hold a password: it goes nowhere but to libpq. */
+char *reach_conninfo(const struct container *container, const struct reach_options *options,
+                     struct err *e);
+
+#endif
