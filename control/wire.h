@@ -13,20 +13,28 @@
 #define WIRE_STATE_DIR_DEFAULT "/var/lib/stack-supervisor"
 #define WIRE_CONFIG_DEFAULT    "/etc/stack-supervisor/supervisor.yaml"
 
-/* Each flag has an environment twin; the flag wins. */
+/* Each flag has an environment twin; the flag wins. An empty variable is one that is not set. */
 #define WIRE_ENV_CONFIG      "STACK_SUPERVISOR_CONFIG"
 #define WIRE_ENV_STATE_DIR   "STACK_SUPERVISOR_STATE_DIR"
 #define WIRE_ENV_SOCKET      "STACK_SUPERVISOR_SOCKET"
 #define WIRE_ENV_DOCKER_HOST "STACK_SUPERVISOR_DOCKER_HOST"
+#define WIRE_ENV_JSON        "STACK_SUPERVISOR_JSON"
+#define WIRE_ENV_STANDALONE  "STACK_SUPERVISOR_STANDALONE"
+#define WIRE_ENV_COLOR       "STACK_SUPERVISOR_COLOR"
+#define WIRE_ENV_TIMEOUT     "STACK_SUPERVISOR_TIMEOUT"
 
 /*  GET  /v1/version               who answers
  *  GET  /v1/status                stack, database, the present run: asked live
  *  GET  /v1/playbooks             names and what each is for
  *  GET  /v1/plan?playbook=NAME    the plan as it would run now
  *  GET  /v1/connections           who holds the connections
- *  POST /v1/clean                 {"dry_run":true, rules…}: what `clean` would end
+ *  POST /v1/clean                 {"dry_run":true, rules…}: what `clean` would end; the rules are
+ *                                 those of a playbook's clean step (idle, idle_in_transaction,
+ *                                 applications, roles, databases, clients, containers, protect,
+ *                                 superusers, all)
  *  GET  /v1/runs                  the last runs, newest first
- *  POST /v1/runs                  {"playbook":…, "plan_id":…}: start one, or join the one there is
+ *  POST /v1/runs                  {"playbook":…, "plan_id":…, "trigger":…, "options":{rules…}}:
+ *                                 start one, or join the one there is
  *  GET  /v1/runs/ID               one run with its plan and its entries
  *  GET  /v1/runs/ID/events        server-sent events: all entries from the first, then live ones
  *  POST /v1/runs/ID/abort         stop what it does, start what it stopped
@@ -39,6 +47,8 @@
 #define WIRE_CONNECTIONS "/v1/connections"
 #define WIRE_CLEAN       "/v1/clean"
 #define WIRE_RUNS        "/v1/runs"
+#define WIRE_EVENTS      "/events" /* behind a run's path */
+#define WIRE_ABORT       "/abort"
 
 /* Entries of a run: what the journal keeps and the event stream sends. Each has "seq" (from 1),
  * "at" (UTC) and "type":
