@@ -13,24 +13,21 @@ As a command: /usr/bin/python3 tests/lab/lab.py --help. README.md beside this fi
 
 import argparse
 import atexit
-import json
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from labkit import engine_api, images, roots, stacks, subnets
+from labkit.engine import Engine, remove_tree
+from labkit.engine_api import ApiError
+from labkit.waiting import wait_until
 
-# pylint: disable=wrong-import-position
-from labkit import compose, engine_api, images, subnets  # noqa: E402
-from labkit.engine import Engine, remove_tree  # noqa: E402
-from labkit.engine_api import ApiError  # noqa: E402,F401  # for tests
-from labkit.waiting import wait_until  # noqa: E402
+__all__ = ["ApiError", "Container", "Lab", "wait_until"]
 
 STATE_FILE = Path("/run/stack-supervisor-lab/current")  # the root of the lab that `up` left running
 
@@ -54,11 +51,11 @@ class Lab:
     """A private engine with the lab's images, and what tests do with it."""
 
     def __init__(self, root=None, live_restore=False):
-        if root is None:
-            root = tempfile.mkdtemp(prefix="ssl-", dir="/tmp")
-        self.root = Path(root)
+        self.root = Path(root) if root else roots.make_root()
+        self._process = os.getpid()
         self.engine = Engine(self.root, live_restore)
-        self._stacks = {}  # project -> (stack file, environment), as brought up by compose v1
+        self._stacks = {}  # project -> (stack file, environment), for docker-compose
+        self._places = {}  # project -> the subnet and the port that are its own
 
     # ---- life -------------------------------------------------------------------------------
 
@@ -68,13 +65,16 @@ class Lab:
     def __exit__(self, *_):
         self.stop()
 
-    def start(self, stop_at_exit=True):
-        """Starts the engine with all images in place."""
-        if stop_at_exit:
-            atexit.register(self.stop)
+    def start(self, detached=False):
+        """Starts the engine with all images in place; detached: it outlives this process."""
+        roots.take(self.root)
+        roots.own(self.root, detached)
+        if not detached:
+            atexit.register(self._stop_at_exit)
         try:
+            sweep()
             (self.root / "client").mkdir(exist_ok=True)
-            images.install_cached(self.engine.data_root, build_engine)
+            images.install_cached(self.engine.data_root, TemporaryEngine)
             self.engine.start()
         except BaseException:
             self.stop()
@@ -83,18 +83,27 @@ class Lab:
 
     def stop(self):
         """Ends all processes of the lab and deletes its root. May be called again."""
-        atexit.unregister(self.stop)
-        if self.root.exists():
+        atexit.unregister(self._stop_at_exit)
+        if roots.is_root(self.root):
             self.engine.stop()
             remove_tree(self.root)
-            subnets.release(self.root)
+        subnets.release(self.root)
+
+    def _stop_at_exit(self):
+        if os.getpid() == self._process:  # a forked child that ends must not end the lab
+            self.stop()
 
     def engine_stop(self, number=signal.SIGTERM):
         """Ends dockerd alone, by the signal given; containerd runs on, as it does on a server."""
         self.engine.stop_engine(number)
 
     def engine_start(self):
+        """Starts dockerd again; returns when it answers."""
         self.engine.start_engine()
+
+    def engine_signal(self, number):
+        """Sends dockerd a signal and waits for nothing; SIGSTOP and SIGCONT make it hang."""
+        self.engine.signal_engine(number)
 
     @property
     def socket(self):
@@ -110,17 +119,17 @@ class Lab:
         """Brings a stack up with docker-compose 1.29; gives the project's name."""
         file, project, env = self._prepare(stack, project, env)
         scales = [f"--scale={service}={count}" for service, count in (scale or {}).items()]
-        self._compose(project, ["up", "--detach", *scales])
+        self.compose(project, "up", "--detach", *scales)
         return project
 
     def compose_down(self, project):
         """docker-compose down, volumes too."""
-        self._compose(project, ["down", "--volumes"])
+        self.compose(project, "down", "--volumes")
 
     def v2_up(self, stack, project=None, scale=None, env=None):
         """Brings the same stack up as compose v2 would leave it."""
         file, project, env = self._prepare(stack, project, env)
-        compose.V2Stack(self.socket, file, project, env).up(scale)
+        stacks.V2Stack(self.socket, file, project, env).up(scale)
         return project
 
     def up(self, stack, flavour="v1", **options):
@@ -129,22 +138,28 @@ class Lab:
 
     def down(self, project):
         """Removes containers, network and volumes of a project at once, whatever made it."""
-        compose.remove_project(self.socket, project)
+        stacks.remove_project(self.socket, project)
+
+    def compose(self, project, *arguments):
+        """Any docker-compose command on a project that this Lab has brought up; gives its output."""
+        file, env = self._stacks[project]
+        return stacks.v1_run(file, project, self.docker_host, self.root / "client", arguments, env)
+
+    def port(self, project):
+        """The port of the machine that stack `ports` publishes its service on."""
+        return int(self._places[project]["LAB_PORT"])
 
     def _prepare(self, stack, project, env):
-        file = compose.stack_file_of(stack)
+        file = stacks.stack_file_of(stack)
         project = project or file.parent.name
-        if project in self._stacks:
-            known = self._stacks[project][1]
-        else:
-            known = {"LAB_SUBNET": subnets.claim(self.root), "LAB_PORT": str(free_port())}
-        env = known | {key: str(value) for key, value in (env or {}).items()}
+        if project not in self._places:
+            self._places[project] = {
+                "LAB_SUBNET": stacks.subnet_of(self.socket, project) or subnets.claim(self.root),
+                "LAB_PORT": str(free_port()),
+            }
+        env = self._places[project] | {key: str(value) for key, value in (env or {}).items()}
         self._stacks[project] = (file, env)
         return file, project, env
-
-    def _compose(self, project, arguments):
-        file, env = self._stacks[project]
-        return compose.v1_run(file, project, self.docker_host, self.root / "client", arguments, env)
 
     # ---- looking ----------------------------------------------------------------------------
 
@@ -165,9 +180,9 @@ class Lab:
 
     def containers(self, project, service=None):
         """The containers of a project, sorted by service and number."""
-        labels = [f"{compose.LABEL}project={project}"]
+        labels = [f"{stacks.LABEL}project={project}"]
         if service:
-            labels.append(f"{compose.LABEL}service={service}")
+            labels.append(f"{stacks.LABEL}service={service}")
         listed = self.api("GET", f"/containers/json?all=1&filters={engine_api.filters(label=labels)}")
         return sorted(map(container_of, listed), key=lambda one: (one.service, one.number))
 
@@ -200,7 +215,8 @@ class Lab:
     def exec(self, container, argv, user=None, timeout=30):
         """Runs a command in a container; gives returncode, stdout and stderr."""
         as_user = ["--user", user] if user else []
-        return self.docker("exec", *as_user, container, *argv, timeout=timeout)
+        # A frozen server must not leave psql behind in the container for ever.
+        return self.docker("exec", "--env=PGCONNECT_TIMEOUT=5", *as_user, container, *argv, timeout=timeout)
 
     def signal(self, container, number):
         """Sends a signal to PID 1 of a container from outside, the engine not knowing."""
@@ -267,6 +283,12 @@ class Lab:
         """Polls until condition() is true and gives its value; else TimeoutError names `what`."""
         return wait_until(condition, timeout, what)
 
+    def wait_ready(self, project, timeout=30):
+        """Until PostgreSQL answers a query over TCP: the temporary server of a first start does not."""
+        argv = ["psql", "--no-psqlrc", "-h", "127.0.0.1", "-U", "postgres", "-d", "app", "-c", ""]
+        wait_until(lambda: self.exec(self.postgres(project), argv).returncode == 0, timeout,
+                   f"the PostgreSQL of {project} to answer")
+
     def wait_healthy(self, project, timeout=30):
         """Until every container of the project runs and is healthy (or has no check)."""
         self._wait_health(self.containers(project), ("healthy", "none"), timeout)
@@ -291,22 +313,17 @@ def container_of(listed):
     return Container(
         id=listed["Id"],
         name=listed["Names"][0].lstrip("/"),
-        service=labels[f"{compose.LABEL}service"],
-        number=int(labels.get(f"{compose.LABEL}container-number", "1")),
+        service=labels[f"{stacks.LABEL}service"],
+        number=int(labels.get(f"{stacks.LABEL}container-number", "1")),
         state=listed["State"],
     )
 
 
-def build_engine():
-    """An engine of its own to build the images on."""
-    return TemporaryEngine()
-
-
 class TemporaryEngine:
-    """An engine under a root that goes away with it."""
+    """An engine on an empty store, gone with its root at the end; images are built on it."""
 
     def __enter__(self):
-        self.root = tempfile.mkdtemp(prefix="ssl-", dir="/tmp")
+        self.root = roots.make_root()
         self.engine = Engine(self.root)
         self.engine.start()
         return self.engine
@@ -314,6 +331,12 @@ class TemporaryEngine:
     def __exit__(self, *_):
         self.engine.stop()
         remove_tree(self.root)
+
+
+def sweep():
+    """Cleans up after labs whose process was killed before it could stop them."""
+    for root in roots.adopt_orphans():
+        Lab(root).stop()
 
 
 def free_port():
@@ -332,7 +355,7 @@ def free_port():
 
 def current_lab():
     try:
-        return Lab(json.loads(STATE_FILE.read_text())["root"])
+        return Lab(STATE_FILE.read_text(encoding="utf-8"))
     except FileNotFoundError:
         sys.exit("no lab is up; start one with `up`")
 
@@ -340,9 +363,9 @@ def current_lab():
 def command_up(options):
     if STATE_FILE.exists() and current_lab().engine.pid is not None:
         sys.exit("a lab is up already; end it with `down`")
-    lab = Lab(live_restore=options.live_restore).start(stop_at_exit=False)
+    lab = Lab(live_restore=options.live_restore).start(detached=True)
     STATE_FILE.parent.mkdir(parents=True, exist_ok=True)
-    STATE_FILE.write_text(json.dumps({"root": str(lab.root)}))
+    STATE_FILE.write_text(str(lab.root), encoding="utf-8")
     print(f"export DOCKER_HOST={lab.docker_host}")
 
 
@@ -352,7 +375,7 @@ def command_down(_):
 
 
 def command_images(_):
-    print(images.ensure_store(build_engine))
+    print(images.ensure_store(TemporaryEngine))
 
 
 def command_stack_up(options):

@@ -80,8 +80,14 @@ class Engine:
         """Ends dockerd alone; containers live on if live_restore is set or it was killed."""
         self._end(self.pid, number)
 
+    def signal_engine(self, number):
+        """Sends a signal to dockerd and waits for nothing: SIGSTOP makes an engine that hangs."""
+        if self.pid is not None:
+            os.kill(self.pid, number)
+
     def stop(self):
         """Ends everything under the root. May be called again, and after any failure."""
+        self.signal_engine(signal.SIGCONT)  # a test may have frozen it
         if self.pid is not None:
             self._remove_containers()  # live-restore would keep them, IGNORE_TERM delay the end
         self.stop_engine()
@@ -131,7 +137,7 @@ class Engine:
     def _spawn(self, command, log):
         # A session of its own: Ctrl-C in a terminal must reach the test, not the engine under it.
         with open(log, "ab") as output:
-            process = subprocess.Popen(  # pylint: disable=consider-using-with
+            process = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output,
                 stderr=output, start_new_session=True)
         self._children[process.pid] = process
@@ -167,15 +173,16 @@ class Engine:
         return not self._is_ours(pid)
 
     def _remove_containers(self):
-        ids = [container["Id"] for container in self.api("GET", "/containers/json")]
-        with ThreadPoolExecutor(max_workers=8) as side_by_side:
-            list(side_by_side.map(self._remove_container, ids))
+        """As far as the engine can; what stays is killed as a leftover."""
+        try:
+            ids = [container["Id"] for container in self.api("GET", "/containers/json")]
+            with ThreadPoolExecutor(max_workers=8) as side_by_side:
+                list(side_by_side.map(self._remove_container, ids))
+        except (engine_api.ApiError, OSError):
+            pass
 
     def _remove_container(self, container):
-        try:
-            self.api("DELETE", f"/containers/{container}?force=1")
-        except engine_api.ApiError:
-            pass  # already on its way out; what stays is killed as a leftover
+        self.api("DELETE", f"/containers/{container}?force=1", timeout=STOP_SECONDS)
 
     def _kill_leftovers(self):
         """Shims and containers that outlived their engine, as after engine_stop(SIGKILL)."""

@@ -15,6 +15,7 @@ import io
 import os
 import shutil
 import subprocess
+import sysconfig
 import tarfile
 import tempfile
 from contextlib import contextmanager
@@ -24,6 +25,11 @@ IMAGES_DIR = Path(__file__).resolve().parent.parent / "images"
 PG_BIN = Path("/usr/lib/postgresql/15/bin")
 PG_LIB = Path("/usr/lib/postgresql/15/lib")
 PG_SHARE = Path("/usr/share/postgresql/15")
+LIBRARIES = Path("/usr/lib") / sysconfig.get_config_var("MULTIARCH")
+# An upgrade of the packages that the images are made of shows in these files.
+PACKAGED = (PG_BIN / "postgres", LIBRARIES / "libpq.so.5", LIBRARIES / "libc.so.6", "/bin/busybox",
+            "/bin/bash", "/usr/bin/setpriv", "/usr/bin/tini", "/usr/sbin/pgbouncer",
+            "/usr/sbin/dockerd")
 DOCKER = "/usr/bin/docker"  # by path: a newer client without the classic builder may come first
 
 # The parts of the engine's data folder that hold images; the rest belongs to one engine's life.
@@ -133,7 +139,6 @@ def collect_base():
     root.program("/bin/bash")
     root.program("/usr/bin/setpriv")
     root.program("/usr/bin/tini")
-    root.program("/usr/lib/x86_64-linux-gnu/libpq.so.5")
     root.file("/bin/busybox")
     for applet in busybox_applets():
         if f"bin/{applet}" not in root.members and applet not in ("setpriv", "busybox"):
@@ -176,6 +181,7 @@ def collect_app(base, work):
 def collect_pgbouncer(base):
     root = RootFs(base.members)
     root.program("/usr/sbin/pgbouncer")
+    root.program(PG_BIN / "pg_isready", "/usr/bin/pg_isready")
     root.directory("/etc/pgbouncer", 0o700, uid=1001)
     return root
 
@@ -191,13 +197,9 @@ def cache_key():
     for path in sorted(IMAGES_DIR.rglob("*")):
         if path.is_file():
             digest.update(f"{path.relative_to(IMAGES_DIR)}\0".encode() + path.read_bytes())
-    for package_file in (PG_BIN / "postgres", "/bin/busybox", "/bin/bash", "/usr/bin/setpriv",
-                         "/usr/bin/tini", "/usr/sbin/pgbouncer", "/usr/sbin/dockerd",
-                         "/usr/lib/x86_64-linux-gnu/libpq.so.5",
-                         "/usr/lib/x86_64-linux-gnu/libc.so.6"):
-        if Path(package_file).exists():
-            status = os.stat(package_file)
-            digest.update(f"{package_file} {status.st_size} {status.st_mtime_ns}".encode())
+    for path in PACKAGED:
+        status = os.stat(path)
+        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()[:16]
 
 

@@ -20,7 +20,7 @@ def claim(root):
             subnet = f"172.30.{part}.0/24"
             file = CLAIMS / str(part)
             if subnet not in routes and is_free(file):
-                file.write_text(str(root))
+                file.write_text(str(root), encoding="utf-8")
                 return subnet
     raise RuntimeError("no subnet of 172.30.0.0/16 is left")
 

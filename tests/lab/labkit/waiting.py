@@ -18,7 +18,7 @@ def wait_until(condition, timeout, what):
             if value:
                 return value
             last_error = None
-        except Exception as error:  # pylint: disable=broad-except  # told below
+        except Exception as error:  # whatever it is: told at the deadline
             last_error = error
         if time.monotonic() >= deadline:
             detail = f" (last error: {last_error})" if last_error else ""

@@ -38,7 +38,9 @@ make_cluster() {
 }
 
 start_temporary_server() {
-    pg_ctl -D "$PGDATA" -o "$(printf '%q ' "$@") -c listen_addresses=''" -w start
+    local options="-c listen_addresses=''"
+    if [ $# -gt 0 ]; then options="$(printf '%q ' "$@") $options"; fi
+    pg_ctl -D "$PGDATA" -o "$options" -w start
 }
 
 stop_temporary_server() {

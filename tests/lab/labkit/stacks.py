@@ -145,16 +145,8 @@ class V2Stack:
             "IPAM": {"Config": [{"Subnet": entry["subnet"]} for entry in
                                 configured.get("ipam", {}).get("config", [])]},
         }
-        if not self._network_exists(body["Name"]):
+        if subnet_of(self.socket, self.project) is None:
             self._api("POST", "/networks/create", body)
-
-    def _network_exists(self, name):
-        try:
-            return self._api("GET", f"/networks/{name}")
-        except engine_api.ApiError as error:
-            if error.status != 404:
-                raise
-            return None
 
     def _make_volumes(self):
         for name in self.stack.get("volumes") or {}:
@@ -215,7 +207,7 @@ class V2Stack:
             "PortBindings": {
                 f"{port['inside']}/tcp": [{"HostIp": port["address"], "HostPort": port["outside"]}]
                 for port in ports_of(service)},
-            "RestartPolicy": {"Name": service.get("restart", "no")},
+            "RestartPolicy": {"Name": service.get("restart", "")},
             "Init": service.get("init", False),
             "Tmpfs": dict.fromkeys(service.get("tmpfs", []), ""),
         }
@@ -272,6 +264,17 @@ def healthcheck_of(rule):
     if "retries" in rule:
         check["Retries"] = rule["retries"]
     return check
+
+
+def subnet_of(socket, project):
+    """The subnet of a project's network, None if it has none yet."""
+    try:
+        network = engine_api.request(socket, "GET", f"/networks/{project}_default")
+    except engine_api.ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+    return network["IPAM"]["Config"][0]["Subnet"]
 
 
 def remove_project(socket, project):
