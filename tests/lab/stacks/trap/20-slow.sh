@@ -1,0 +1,3 @@
+#!/bin/bash
+# A migration that takes its time while the temporary server is up.
+sleep 5
