@@ -166,6 +166,12 @@ bool timer_is_running(const struct timer *timer)
     return uv_is_active((const uv_handle_t *)&timer->uv);
 }
 
+int64_t timer_left_ms(const struct timer *timer)
+{
+    uv_update_time(timer->uv.loop);
+    return timer_is_running(timer) ? (int64_t)uv_timer_get_due_in(&timer->uv) : 0;
+}
+
 struct timer *timer_free(struct timer *timer)
 {
     if (timer)

@@ -48,7 +48,8 @@ struct timer *timer_new(struct loop *loop, loop_fn fn, void *data);
 void timer_start(struct timer *timer, int64_t in_ms); /* restarts a running one */
 void timer_stop(struct timer *timer);
 bool timer_is_running(const struct timer *timer);
-struct timer *timer_free(struct timer *timer); /* accepts NULL; returns NULL */
+int64_t timer_left_ms(const struct timer *timer); /* until it fires; 0 when it is not running */
+struct timer *timer_free(struct timer *timer);    /* accepts NULL; returns NULL */
 
 /* A watched file descriptor, which stays the caller's. Events are UV_READABLE | UV_WRITABLE;
  * status < 0 is libuv's error. The poll must be freed before the descriptor is closed, and there

@@ -79,8 +79,12 @@ char *reach_conninfo(const struct container *container, const struct reach_optio
     struct buf out;
     buf_init(&out, CONNINFO_MAX);
     if (options->connect) {
+        bool uri = strstr(options->connect, "://") != NULL;
         buf_puts(&out, options->connect);
-        if (options->passfile)
+        if (options->passfile && uri)
+            buf_printf(&out, "%cpassfile=%s", strchr(options->connect, '?') ? '&' : '?',
+                       options->passfile);
+        else if (options->passfile)
             conninfo_add(&out, "passfile", options->passfile);
         return buf_take(&out);
     }
@@ -249,4 +253,16 @@ void reach_keep_lifeline(struct reach *reach, db_lifeline_fn on_change, void *da
     reach->lifeline_data = data;
     if (reach->db)
         db_lifeline_keep(reach->db, on_change, data);
+}
+
+void reach_rest_lifeline(struct reach *reach)
+{
+    if (reach->keep_lifeline && reach->db)
+        db_lifeline_drop(reach->db);
+}
+
+void reach_wake_lifeline(struct reach *reach)
+{
+    if (reach->keep_lifeline && reach->db && !db_lifeline_is_open(reach->db))
+        db_lifeline_keep(reach->db, reach->on_lifeline, reach->lifeline_data);
 }

@@ -38,6 +38,11 @@ struct db *reach_db(const struct reach *reach);
 /* Keep a lifeline on whatever database is aimed at, from now on. */
 void reach_keep_lifeline(struct reach *reach, db_lifeline_fn on_change, void *data);
 
+/* Around a planned stop of the server: the lifeline is let go, and taken up again afterwards. Both
+ * do nothing when none is kept. */
+void reach_rest_lifeline(struct reach *reach);
+void reach_wake_lifeline(struct reach *reach);
+
 /* The connection string for a container; pure. The caller frees it; NULL as reach_aim fails. It
  * may hold a password: it goes nowhere but to libpq. */
 char *reach_conninfo(const struct container *container, const struct reach_options *options,

@@ -1,0 +1,112 @@
+/* Running playbooks: one run at a time, from the request to the end of its story.
+ *
+ * The life of a run
+ *
+ *   asked ──► loading ──► planned ──► running ──► settling ──► ended
+ *               stack       journal     actions     what ran     story, summary
+ *               is read     has it      by the      before runs
+ *                                       graph       again?
+ *
+ *  - Single flight: a request for the playbook that is running joins that run; for another one it
+ *    is refused.
+ *  - An action starts when all it stands behind is settled. Its intent is in the journal before,
+ *    its result after.
+ *  - A failure of an action that may not fail, an abort, and a run found too old at a start turn
+ *    the run: it **winds up**. From then on only what is owed is done (starts, and the waits that
+ *    keep their order); the rest is skipped, waits for anything else are given up, and a stop that
+ *    is under way is let end.
+ *  - Settling looks at the real world: every container that the run stopped must be up. One that
+ *    is not is started once more; if that fails too it is named in `left_stopped`.
+ *  - When the daemon ends, or dies, in the middle, the next life carries the run on: an action
+ *    with a result stands, one without is done again (every kind of action may be repeated).
+ *
+ * May use: base, docker, postgres, and the rest of playbooks/.
+ */
+#ifndef PLAYBOOKS_RUN_H
+#define PLAYBOOKS_RUN_H
+
+#include "docker/stack.h"
+#include "playbooks/journal.h"
+#include "playbooks/plan.h"
+#include "playbooks/reach.h"
+
+struct runner;
+
+struct runner_options {
+    struct loop *loop;
+    struct docker *docker;
+    struct reach *reach;
+    struct journal *journal;
+};
+
+struct runner *runner_new(const struct runner_options *options);
+
+/* Only when nothing is under way: after runner_drain, or when no run was started. Accepts NULL;
+ * returns NULL. */
+struct runner *runner_free(struct runner *runner);
+
+/* What to run and on what; both are borrowed until the next call. A run keeps the plan it has. */
+void runner_configure(struct runner *runner, const struct playbook_set *playbooks,
+                      const struct stack_selector *selector);
+
+/* --- asking ------------------------------------------------------------------------------------
+ */
+
+struct run_request {
+    const char *playbook;
+    const char *plan_id;   /* run exactly this plan, or refuse; NULL: whatever the plan is now */
+    const json_t *options; /* settings for its clean steps; NULL: its own */
+    const char *trigger;   /* "command", "signal" … */
+    const char *requester; /* "uid 0 (root), pid 4711" */
+};
+
+/* The plan as it would be run now. */
+typedef void (*runner_plan_fn)(void *data, const struct err *e, const struct plan *plan);
+void runner_plan(struct runner *runner, const char *playbook, const json_t *options,
+                 runner_plan_fn done, void *data);
+
+/* Starts a run, or joins the one there is. done comes when the run has its id and its plan is in
+ * the journal. ERR_REFUSED: another playbook is running, or the plan has changed. */
+typedef void (*runner_start_fn)(void *data, const struct err *e, int64_t run, bool joined,
+                                const struct plan *plan);
+void runner_start(struct runner *runner, const struct run_request *request, runner_start_fn done,
+                  void *data);
+
+/* ERR_NOT_FOUND when that run is not under way. */
+int runner_abort(struct runner *runner, int64_t run, const char *requester, struct err *e);
+
+/* --- watching ----------------------------------------------------------------------------------
+ */
+
+/* The summary of the run that is under way (control API: "run summary"), or NULL. The caller owns
+ * it. */
+json_t *runner_summary(const struct runner *runner);
+int64_t runner_present(const struct runner *runner); /* its id; 0: none */
+
+/* Follows the run that is under way from its first entry; handles and entries as in
+ * control/control.h. ERR_NOT_FOUND when it is not that run. */
+typedef void (*runner_entry_fn)(void *data, const json_t *entry, bool last);
+uint64_t runner_follow(struct runner *runner, int64_t run, runner_entry_fn on_entry, void *data,
+                       struct err *e);
+void runner_unfollow(struct runner *runner, uint64_t handle);
+
+/* Called after each run has ended. */
+void runner_on_end(struct runner *runner, loop_fn fn, void *data);
+
+/* --- the world ---------------------------------------------------------------------------------
+ */
+
+/* The owner of the docker_watch passes everything on. */
+void runner_docker_event(struct runner *runner, const struct docker_event *event);
+void runner_docker_sync(struct runner *runner);
+
+/* Looks for an unfinished run of an earlier life and carries it on; done is told whether there was
+ * one, when that is known. */
+typedef void (*runner_resume_fn)(void *data, bool resumed);
+void runner_resume(struct runner *runner, runner_resume_fn done, void *data);
+
+/* Starts nothing more, lets stops and starts that are under way end, leaves the rest to the next
+ * life, then calls done. */
+void runner_drain(struct runner *runner, loop_fn done, void *data);
+
+#endif

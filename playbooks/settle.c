@@ -1,0 +1,266 @@
+/* From the last action to the end of a run: is everything that ran before running again, what does
+ * the world look like now, and the last entry. See run.h. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "playbooks/run_private.h"
+
+#include <string.h>
+
+enum {
+    SETTLE_PATIENCE_MS = 60000, /* for an engine that is away */
+    SETTLE_AGAIN_MS = 500,
+    LOAD_MS = 15000,
+    START_MS = 60000,
+    LOOK_MS = 3000, /* at the database, for the story's "after" */
+};
+
+struct settle {
+    struct stack *stack; /* as it is now */
+    struct timer *again;
+    int64_t deadline_ms;
+    int starts_pending;
+    bool started_again; /* one more try was made: what is still down is reported */
+};
+
+static void settle_load(void *data);
+
+/* Counts a call of the run itself; false when the daemon is ending: touch nothing more. */
+static bool settle_landed(struct run *run)
+{
+    run->in_flight--;
+    if (run->draining) {
+        run_turn(run);
+        return false;
+    }
+    return true;
+}
+
+void settle_free(struct run *run)
+{
+    if (!run->settle)
+        return;
+    stack_unref(run->settle->stack);
+    timer_free(run->settle->again);
+    free(run->settle);
+    run->settle = NULL;
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+static void describe_success(struct run *run)
+{
+    char took[DURATION_MAX];
+    char critical[DURATION_MAX];
+    snprintf(run->outcome, sizeof run->outcome, "%s in %s, critical path %s",
+             run->plan->playbook->name, duration_text(story_took_ms(run), took),
+             duration_text(story_critical_ms(run), critical));
+}
+
+static json_t *end_entry(const struct run *run)
+{
+    json_t *entry = story_summary(run);
+    json_object_del(entry, "run");
+    json_set_text(entry, "type", "end");
+    json_object_set(entry, "left_stopped", run->left_stopped);
+    json_object_set(entry, "before", run->before);
+    json_object_set(entry, "after", run->after);
+    return entry;
+}
+
+static void on_end_stored(void *data)
+{
+    struct run *run = data;
+    run->in_flight--;
+    run_turn(run);
+}
+
+static void settle_end(struct run *run)
+{
+    if (json_array_size(run->left_stopped) > 0) {
+        run->failed = true;
+        CLEANUP_FREE char *names = json_line(run->left_stopped);
+        log_error("run %lld: left stopped: %s", (long long)run->id, names);
+        if (!*run->outcome)
+            snprintf(run->outcome, sizeof run->outcome, "left stopped: %.*s", 400, names);
+    }
+    run->phase = RUN_ENDED;
+    if (!run->failed && !run->aborted)
+        describe_success(run);
+    log_line(run->failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "run %lld: %s: %s", (long long)run->id,
+             story_state(run), run->outcome);
+    story_add(run, end_entry(run));
+    json_t *summary = story_summary(run);
+    run->in_flight++;
+    journal_end(runner_journal(run->runner), run->id, summary, on_end_stored, run);
+    json_decref(summary);
+}
+
+/* --- what the world looks like now -------------------------------------------------------------
+ */
+
+static void on_activity(void *data, const struct err *e, const struct db_activity *activity)
+{
+    struct run *run = data;
+    if (!settle_landed(run))
+        return;
+    if (!e) {
+        json_t *connections = json_object();
+        json_set_int(connections, "used", activity->used);
+        json_set_int(connections, "max", activity->max_connections);
+        json_object_set_new(connections, "utilization",
+                            json_real(db_activity_utilization(activity)));
+        json_object_set_new(run->after, "connections", connections);
+    }
+    settle_end(run);
+}
+
+static void on_probe(void *data, const struct db_probe *probe)
+{
+    struct run *run = data;
+    if (!settle_landed(run))
+        return;
+    json_set_text(run->after, "database", db_state_name(probe->state));
+    if (probe->state != DB_READY) {
+        settle_end(run);
+        return;
+    }
+    run->in_flight++;
+    db_activity(reach_db(runner_reach(run->runner)), LOOK_MS, on_activity, run);
+}
+
+static void settle_look(struct run *run)
+{
+    run->after = json_object();
+    json_object_set_new(run->after, "containers", story_containers(run->settle->stack));
+    struct db *db = reach_db(runner_reach(run->runner));
+    if (!db) {
+        settle_end(run);
+        return;
+    }
+    run->in_flight++;
+    db_probe(db, LOOK_MS, on_probe, run);
+}
+
+/* --- what ran before runs again ----------------------------------------------------------------
+ */
+
+/* The run may have stopped this one: its stop began, however it ended. */
+static bool was_stopped(const struct action_run *a)
+{
+    return a->action->kind == ACTION_STOP && a->state != ACTION_SKIPPED;
+}
+
+/* The container an action stopped, or the one that somebody put in its place meanwhile. */
+static struct container *present_container(const struct stack *stack, const struct action *action)
+{
+    struct container *c = stack_container(stack, action->container_id);
+    return c ? c : stack_container(stack, action->container);
+}
+
+static bool ended_by_itself(const struct run *run, const struct container *c)
+{
+    return c->state == CONTAINER_EXITED && c->exit_code == 0 &&
+           c->started_ns / 1000000 >= run->started_wall_ms && c->finished_ns > c->started_ns;
+}
+
+static void leave_stopped(struct run *run, const struct action *action, const struct container *c)
+{
+    CLEANUP_FREE char *why =
+        !c ? mem_printf("%s (it was removed: docker-compose up -d %s makes it anew)",
+                        action->container, action->service)
+           : mem_printf("%s (%s, exit code %d%s%s)", action->container,
+                        container_state_name(c->state), c->exit_code, *c->error ? ": " : "",
+                        c->error);
+    for (size_t i = 0; i < json_array_size(run->left_stopped); i++)
+        if (strcmp(json_string_value(json_array_get(run->left_stopped, i)), why) == 0)
+            return;
+    json_array_append_new(run->left_stopped, json_lossy_string(why, strlen(why)));
+}
+
+static void on_started_again(void *data, const struct err *e, bool changed)
+{
+    struct run *run = data;
+    (void)changed;
+    run->settle->starts_pending--;
+    if (!settle_landed(run))
+        return;
+    if (e)
+        run_note(run, "starting once more: %s", e->text);
+    if (run->settle->starts_pending == 0)
+        settle_load(run);
+}
+
+static void settle_examine(struct run *run)
+{
+    struct settle *settle = run->settle;
+    for (size_t i = 0; i < run->plan->action_count; i++) {
+        const struct action_run *a = &run->actions[i];
+        if (!was_stopped(a))
+            continue;
+        struct container *c = present_container(settle->stack, a->action);
+        if (c && (container_is_up(c) || ended_by_itself(run, c)))
+            continue;
+        if (!c || settle->started_again) {
+            leave_stopped(run, a->action, c);
+            continue;
+        }
+        run_note(run, "%s is not running after the run; starting it once more", c->name);
+        settle->starts_pending++;
+        run->in_flight++;
+        docker_start(runner_docker(run->runner), c->id, START_MS, on_started_again, run);
+    }
+    if (settle->starts_pending > 0)
+        settle->started_again = true;
+    else
+        settle_look(run);
+}
+
+static void settle_blind(struct run *run, const struct err *e)
+{
+    for (size_t i = 0; i < run->plan->action_count; i++) {
+        const struct action_run *a = &run->actions[i];
+        if (was_stopped(a)) {
+            CLEANUP_FREE char *text = mem_printf("%s (unknown: %s)", a->action->container, e->text);
+            json_array_append_new(run->left_stopped, json_lossy_string(text, strlen(text)));
+        }
+    }
+    run->failed = true;
+    if (!*run->outcome)
+        snprintf(run->outcome, sizeof run->outcome, "the stack could not be looked at: %.*s", 600,
+                 e->text);
+    settle_end(run);
+}
+
+static void on_loaded(void *data, const struct err *e, struct stack *stack)
+{
+    struct run *run = data;
+    struct settle *settle = run->settle;
+    if (!settle_landed(run))
+        return;
+    if (!e) {
+        stack_unref(settle->stack);
+        settle->stack = stack_ref(stack);
+        settle_examine(run);
+    } else if (loop_now(run->loop) < settle->deadline_ms) {
+        timer_start(settle->again, SETTLE_AGAIN_MS);
+    } else {
+        settle_blind(run, e);
+    }
+}
+
+static void settle_load(void *data)
+{
+    struct run *run = data;
+    run->in_flight++;
+    stack_load(runner_docker(run->runner), runner_selector(run->runner), LOAD_MS, on_loaded, run);
+}
+
+void settle_begin(struct run *run)
+{
+    struct settle *settle = mem_new(sizeof *settle);
+    run->settle = settle;
+    settle->again = timer_new(run->loop, settle_load, run);
+    settle->deadline_ms = loop_now(run->loop) + SETTLE_PATIENCE_MS;
+    settle_load(run);
+}

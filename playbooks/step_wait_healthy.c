@@ -1,0 +1,98 @@
+/* Wait until a container is healthy.
+ *
+ * Event-driven: the Engine tells each change of health. Each event is confirmed by an inspect, as
+ * labels may forge what an event says; a slow look of our own stands behind it for engines that do
+ * not send the event. A container without a health check is judged by running at all. */
+#include "playbooks/run_private.h"
+
+#include <string.h>
+
+enum { INSPECT_MS = 5000, LOOK_ANYWAY_MS = 5000 };
+
+static void healthy_look(void *data);
+
+/* Down for good: it ended, and no restart policy will bring it back. */
+static bool is_over(const struct container *c)
+{
+    bool down = c->state == CONTAINER_EXITED || c->state == CONTAINER_DEAD ||
+                c->state == CONTAINER_CREATED || c->state == CONTAINER_REMOVING;
+    return down && (strcmp(c->restart_policy, "no") == 0 || !*c->restart_policy ||
+                    c->state == CONTAINER_CREATED);
+}
+
+static void fail_over(struct action_run *a, const struct container *c)
+{
+    struct err e;
+    err_set(&e, ERR_FAILED, "%s is not running (%s, exit code %d)%s%s", c->name,
+            container_state_name(c->state), c->exit_code, *c->error ? ": " : "", c->error);
+    err_hint(&e, "docker logs %s", c->name);
+    step_fail(a, &e);
+}
+
+static void healthy_judge(struct action_run *a, const struct container *c)
+{
+    char took[DURATION_MAX];
+    duration_text(loop_now(a->run->loop) - a->started_ms, took);
+    if (c->state == CONTAINER_RUNNING && c->health == HEALTH_HEALTHY) {
+        step_finish(a, NULL, "healthy after %s", took);
+    } else if (c->state == CONTAINER_RUNNING && !c->has_healthcheck) {
+        step_finish(a, NULL, "running (it has no health check)");
+    } else if (is_over(c)) {
+        fail_over(a, c);
+    } else {
+        /* The last line of the probe's output is what a person would look for. */
+        size_t shown = strcspn(c->health_output, "\r\n");
+        step_says(a, "%s, %s%s%.*s",
+                  c->state == CONTAINER_RUNNING ? "running" : container_state_name(c->state),
+                  container_health_name(c->health), shown ? ": " : "",
+                  (int)(shown > 80 ? 80 : shown), c->health_output);
+        step_again(a, healthy_look, LOOK_ANYWAY_MS);
+    }
+}
+
+static void on_inspected(void *data, const struct err *e, struct container *c)
+{
+    struct action_run *a = data;
+    if (!step_landed(a) || step_awaits_engine(a, e, healthy_look))
+        return;
+    if (e && e->code != ERR_TIMEOUT)
+        step_fail(a, e);
+    else if (e)
+        step_again(a, healthy_look, LOOK_ANYWAY_MS);
+    else
+        healthy_judge(a, c);
+}
+
+static void healthy_look(void *data)
+{
+    struct action_run *a = data;
+    if (a->in_flight > 0)
+        return; /* its answer is about to come */
+    step_begins(a, docker_inspect(runner_docker(a->run->runner), a->action->container_id,
+                                  INSPECT_MS, on_inspected, a));
+}
+
+static void healthy_event(struct action_run *a, const struct docker_event *event)
+{
+    if (strcmp(event->id, a->action->container_id) == 0)
+        healthy_look(a);
+}
+
+static void healthy_start(struct action_run *a)
+{
+    /* The events tell what changes; the first look tells what is. */
+    a->retries = 7; /* no eager polling: events come first */
+    healthy_look(a);
+}
+
+static void healthy_sync(struct action_run *a)
+{
+    healthy_look(a);
+}
+
+const struct step_class step_wait_healthy = {
+    .start = healthy_start,
+    .on_event = healthy_event,
+    .on_sync = healthy_sync,
+    .owed = true,
+};
