@@ -66,6 +66,7 @@ struct control {
     struct exchange *exchanges;
     struct call *calls;
     int streams;
+    bool freed_place; /* a connection was closed since the last MHD_run() began */
     bool closing;
 };
 
@@ -74,9 +75,14 @@ struct control {
 static void run_library(void *data)
 {
     struct control *control = data;
-    MHD_run(control->daemon);
     MHD_UNSIGNED_LONG_LONG in_ms;
-    if (MHD_get_timeout(control->daemon, &in_ms) == MHD_YES)
+    control->freed_place = false;
+    MHD_run(control->daemon);
+    /* At its connection limit the library stops listening, and it listens again only at the start
+     * of the first run after a place became free. */
+    if (control->freed_place)
+        timer_start(control->wake, 0);
+    else if (MHD_get_timeout(control->daemon, &in_ms) == MHD_YES)
         timer_start(control->wake, in_ms < INT32_MAX ? (int64_t)in_ms : INT32_MAX);
     else
         timer_stop(control->wake);
@@ -458,12 +464,14 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
                           enum MHD_ConnectionNotificationCode code)
 {
     struct control *control = data;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = control__peer_add(
             control->peers,
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
-    else
-        control__peer_remove(control->peers, *context);
+        return;
+    }
+    control__peer_remove(control->peers, *context);
+    control->freed_place = true;
 }
 
 /* --- making and ending one -------------------------------------------------------------------- */
