@@ -57,6 +57,8 @@ struct container {
     char *service;
     int number;
     bool oneoff;
+    bool is_partial; /* the Engine lists it but did not inspect it in time (stuck?): only name,
+                        image, labels and state are known, the rest stands at its defaults */
 
     enum container_state state;
     enum container_health health; /* HEALTH_NONE unless running: a dead one's is stale */

@@ -12,7 +12,8 @@
  *     ERR_CONFLICT     409, and 304 where the caller must know of it
  *     ERR_UNREACHABLE  refused, no such socket, connection lost before the answer was whole
  *     ERR_PERMISSION   no access to the socket (EACCES), 401, 403 (also a filtering proxy's)
- *     ERR_UNSUPPORTED  an engine too old (below 1.41) or too new (its minimum above ours), ssh://
+ *     ERR_UNSUPPORTED  an engine too old (below 1.41) or too new (its minimum above ours), ssh://,
+ *                      a call that this engine does not know (501, 404 "page not found")
  *     ERR_PROTOCOL     an answer that is none
  *     ERR_FAILED       any other refusal (400, 5xx)
  * Calls that change something are sent on a connection of their own and never repeated by the
@@ -44,7 +45,8 @@ int docker_new(struct loop *loop, const struct docker_options *options, struct d
                struct err *e);
 
 /* Gives up every call that is under way (their callbacks still come, with ERR_CANCELLED) and
- * frees the client as soon as the last one was delivered. Accepts NULL; returns NULL. */
+ * frees the client as soon as the last one was delivered. Calls that such a callback still makes
+ * are cancelled too. Watches are freed before their client. Accepts NULL; returns NULL. */
 struct docker *docker_free(struct docker *docker);
 
 const char *docker_host(const struct docker *docker);        /* as it was resolved */
@@ -61,8 +63,9 @@ op_id docker_ping(struct docker *docker, int64_t deadline_ms, docker_done_fn don
 struct docker_summary {
     char id[CONTAINER_ID_MAX];
     char *name; /* without the leading slash */
+    char *image;
     enum container_state state;
-    json_t *labels; /* an object */
+    json_t *labels; /* an object of texts */
 };
 typedef void (*docker_list_fn)(void *data, const struct err *e, const struct docker_summary *items,
                                size_t count);
@@ -84,10 +87,17 @@ typedef void (*docker_change_fn)(void *data, const struct err *e, bool changed);
  * client hangs up. */
 op_id docker_stop(struct docker *docker, const char *id, const char *signal, int grace_s,
                   docker_change_fn done, void *data);
+
+/* A container in its restart policy's back-off counts as started for the Engine (changed is false)
+ * though nothing runs: docker_restart is for those. */
 op_id docker_start(struct docker *docker, const char *id, int64_t deadline_ms,
                    docker_change_fn done, void *data);
+
+/* Starts a stopped one too. The deadline is grace_s + 60 s. */
 op_id docker_restart(struct docker *docker, const char *id, int grace_s, docker_change_fn done,
                      void *data);
+
+/* signal NULL is SIGKILL. */
 op_id docker_kill(struct docker *docker, const char *id, const char *signal, int64_t deadline_ms,
                   docker_done_fn done, void *data);
 op_id docker_unpause(struct docker *docker, const char *id, int64_t deadline_ms,
@@ -99,7 +109,7 @@ op_id docker_wait(struct docker *docker, const char *id, int64_t deadline_ms, do
                   void *data);
 
 /* Runs a command in a container, without a terminal. A command that ran and failed is no error:
- * look at exit_code. Output beyond 8 MiB is an ERR_FAILED. The Engine cannot end a command, so a
+ * look at exit_code; one that the image does not have is an ERR_FAILED. So is output beyond 8 MiB. The Engine cannot end a command, so a
  * deadline that passes leaves it running: give the command a limit of its own. */
 struct docker_exec {
     const char *const *argv; /* NULL-terminated */
@@ -141,11 +151,16 @@ struct docker_event {
                                  exitCode or signal from an event, inspect instead */
 };
 
-/* A watch on container events that keeps itself alive: it reconnects with back-off, asks for what
- * it missed with an overlap, and drops what it has seen. It never pauses the stream (a reader that
- * stalls slows the whole engine down). on_sync is called once after every (re)connection, after
- * the subscription stands: what was missed for good (the Engine keeps 256 events) must be found by
- * listing then. on_lost is called when the stream broke. All may call docker_watch_free. */
+/* A watch on container events that keeps itself alive: it reconnects with back-off (100 ms to
+ * 5 s), asks for what it missed with an overlap, and drops what it has seen. It never pauses the
+ * stream (a reader that stalls slows the whole engine down). Events from before its start are not
+ * told.
+ *
+ * on_sync comes after every (re)connection, once the subscription stands: what was missed for good
+ * (the Engine keeps 256 events) must be found by listing then. It comes too when an event could not
+ * be read (broken, or beyond 1 MiB). on_lost comes once when the stream broke, or could not be had
+ * at first, or the Engine stopped answering pings beside it (every 20 s, for 10 s); the next
+ * on_sync ends that state. All may call docker_watch_free. */
 struct docker_watch;
 struct docker_watch_class {
     void (*on_event)(void *data, const struct docker_event *event);
