@@ -2,9 +2,10 @@
  *
  * Built by pure code from inspected containers plus, in this order of growing weight: compose v2's
  * `depends_on` label, the compose file that v1's labels name (v1 writes no such label), container
- * labels of our own (`stack-supervisor.role=database|app|ignore`,
- * `stack-supervisor.depends_on=a,b:service_healthy`), and the configuration. stack_load() does it
- * all against an engine.
+ * labels of our own (`stack-supervisor.role=database|app|pooler|ignore`,
+ * `stack-supervisor.depends_on=a,b:service_healthy`), and the configuration. A shared network
+ * namespace (`network_mode: container:<id>`) always orders two services. What nothing speaks of is
+ * taken to depend on the database, and a note says so. stack_load() does it all against an engine.
  *
  * May use: base, docker's client. Used by: playbooks/ and everybody above.
  */
@@ -35,7 +36,7 @@ struct stack_service {
     struct stack_dependency *dependencies; /* sorted by name, none twice */
     size_t dependency_count;
     const char *source; /* where the dependencies come from: "label", "compose file",
-                           "configuration", "none" */
+                           "configuration", "assumed" (on the database), "none" */
 };
 
 struct stack {
@@ -80,9 +81,14 @@ struct stack_file *stack_file_free(struct stack_file *file);
 void stack_parse_depends_label(const char *value, struct stack_dependency **ret, size_t *ret_count);
 void stack_dependencies_free(struct stack_dependency *dependencies, size_t count);
 
-/* Builds the model from all containers of one project (references are taken). `file` may be NULL.
- * Fails with ERR_INVALID for a dependency cycle ("depends on itself: a → b → a"), an override that
- * names an unknown service, an unknown dependency, no database or several. Pure. */
+/* Builds the model from all containers of one project (references are taken). `selector` and
+ * `file` may be NULL. Fails with ERR_NOT_FOUND when there is no database, and with ERR_INVALID for
+ * several, for a dependency cycle ("depends on itself: a → b → a"), and for a configuration that
+ * names an unknown service. A dependency that a label or file names and that has no container is
+ * left out with a note: what was removed since must not keep a stack from being recovered. Pure.
+ *
+ * The database is the service that the selector names, else the one with the surest sign: role by
+ * configuration or label, the image's name, PG_MAJOR or PGDATA in the environment, POSTGRES_DB. */
 int stack_build(const char *project, struct container *const *containers, size_t count,
                 const struct stack_selector *selector, const struct stack_file *file,
                 struct stack **ret, struct err *e);
@@ -98,15 +104,17 @@ struct container *stack_container(const struct stack *stack, const char *id_or_n
 const struct container *stack_container_at(const struct stack *stack, const char *address);
 
 /* Finds the project, lists and inspects its containers, reads the compose file where needed, and
- * builds. The callback may keep the stack with stack_ref(). ERR_NOT_FOUND when there is no such
+ * builds. A container that is listed but not inspected in time enters as `is_partial`, with a note.
+ * The selector is copied. The callback may keep the stack with stack_ref(). ERR_NOT_FOUND when there is no such
  * project or none with a PostgreSQL; ERR_INVALID when several could be meant (they are named). */
 typedef void (*stack_load_fn)(void *data, const struct err *e, struct stack *stack);
 op_id stack_load(struct docker *docker, const struct stack_selector *selector, int64_t deadline_ms,
                  stack_load_fn done, void *data);
 
-/* {"project":…, "services":[{"name":…,"role":…,"depends_on":[…],"containers":[{"name":…,"id":…,
- * "state":…,"health":…,"started_at":…,"restarts":…}]}], "notes":[…]}; the caller owns it. No
- * environment and no labels in it. */
+/* {"project":…, "services":[{"name":…,"role":…,"depends_on":[{"service":…,"condition":…}],
+ * "source":…,"containers":[{"name":…,"id":…,"image":…,"state":…,"health":…,"started_at":…,
+ * "restarts":…}]}], "oneoffs":[containers], "notes":[…]}; the caller owns it. No environment and no
+ * labels in it. */
 json_t *stack_json(const struct stack *stack);
 
 const char *stack_condition_name(enum stack_condition condition); /* "service_healthy" … */

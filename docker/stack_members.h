@@ -1,0 +1,17 @@
+/* Which container belongs to which service. Pure.
+ *
+ * May use: base, container.h, stack.h (the shapes). Used by: stack.c.
+ */
+#ifndef DOCKER_STACK_MEMBERS_H
+#define DOCKER_STACK_MEMBERS_H
+
+#include "docker/stack.h"
+
+/* Sorts the containers into services and one-offs (references are taken), services by name and
+ * replicas by number; settles what a `compose up` in the middle of recreating leaves twice. */
+void stack__collect(struct stack *stack, struct container *const *containers, size_t count);
+
+void stack__note(struct stack *stack, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif
