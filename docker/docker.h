@@ -109,8 +109,9 @@ op_id docker_wait(struct docker *docker, const char *id, int64_t deadline_ms, do
                   void *data);
 
 /* Runs a command in a container, without a terminal. A command that ran and failed is no error:
- * look at exit_code; one that the image does not have is an ERR_FAILED. So is output beyond 8 MiB. The Engine cannot end a command, so a
- * deadline that passes leaves it running: give the command a limit of its own. */
+ * look at exit_code; one that the image does not have is an ERR_FAILED. So is output beyond 8 MiB.
+ * The Engine cannot end a command, so a deadline that passes leaves it running: give the command a
+ * limit of its own. */
 struct docker_exec {
     const char *const *argv; /* NULL-terminated */
     const char *user;        /* NULL: the image's */

@@ -105,8 +105,9 @@ const struct container *stack_container_at(const struct stack *stack, const char
 
 /* Finds the project, lists and inspects its containers, reads the compose file where needed, and
  * builds. A container that is listed but not inspected in time enters as `is_partial`, with a note.
- * The selector is copied. The callback may keep the stack with stack_ref(). ERR_NOT_FOUND when there is no such
- * project or none with a PostgreSQL; ERR_INVALID when several could be meant (they are named). */
+ * The selector is copied. The callback may keep the stack with stack_ref(). ERR_NOT_FOUND when
+ * there is no such project or none with a PostgreSQL; ERR_INVALID when several could be meant (they
+ * are named). */
 typedef void (*stack_load_fn)(void *data, const struct err *e, struct stack *stack);
 op_id stack_load(struct docker *docker, const struct stack_selector *selector, int64_t deadline_ms,
                  stack_load_fn done, void *data);
