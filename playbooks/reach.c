@@ -185,6 +185,12 @@ struct reach *reach_new(struct loop *loop, struct docker *docker,
     return reach;
 }
 
+void reach_configure(struct reach *reach, const struct reach_options *options)
+{
+    mem_replace(&reach->connect, options->connect);
+    mem_replace(&reach->passfile, options->passfile);
+}
+
 static void forget_conninfo(struct reach *reach)
 {
     if (reach->conninfo)

@@ -27,6 +27,9 @@ struct reach *reach_new(struct loop *loop, struct docker *docker,
                         const struct reach_options *options);
 struct reach *reach_free(struct reach *reach); /* accepts NULL; returns NULL */
 
+/* Other options from the next reach_aim on. */
+void reach_configure(struct reach *reach, const struct reach_options *options);
+
 /* The database's container as it is now: makes the client, or turns it to the new address when
  * that has changed. ERR_NOT_FOUND when the container tells no address (it is not running), with
  * the setting that helps. Takes what it needs of the container. */

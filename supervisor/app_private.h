@@ -1,0 +1,54 @@
+/* struct app as the files of supervisor/ share it. Private to supervisor/. */
+#ifndef SUPERVISOR_APP_PRIVATE_H
+#define SUPERVISOR_APP_PRIVATE_H
+
+#include "base/clock.h"
+#include "playbooks/run.h"
+#include "supervisor/app.h"
+
+struct replay;
+
+struct app {
+    struct loop *loop;
+    struct config *config;
+    struct config *previous; /* a call under way may still read what was configured before */
+    struct stack_selector selector;
+    char *docker_host; /* by flag or environment; NULL: the configuration's */
+    char *state_dir;
+    int lock_fd;
+    bool standalone;
+    int64_t started_wall_ms;
+
+    struct journal *journal;
+    struct docker *docker;
+    struct docker_watch *watch;
+    struct reach *reach;
+    struct runner *runner;
+
+    char *database_container; /* name, as last seen: its start moves the lifeline */
+    bool looking;             /* the stack is being loaded to aim at the database */
+    bool look_again;
+    bool resuming;
+    struct err engine_trouble; /* why the engine is not reached; ERR_NONE when it is */
+    struct replay *replays;
+
+    int queries; /* questions of the API whose answer has not come */
+    bool stopping;
+    loop_fn on_stopped;
+    void *on_stopped_data;
+};
+
+/* app.c: a question begins and ends; the application ends only when none is open. */
+void app_query_begins(struct app *app);
+void app_query_ends(struct app *app);
+
+/* query_*.c: the questions that ask the world. Each replies exactly once. */
+void query_status(struct app *app, control_reply_fn reply, void *data);
+void query_connections(struct app *app, control_reply_fn reply, void *data);
+void query_clean(struct app *app, const json_t *request, control_reply_fn reply, void *data);
+
+/* replay.c: following a run that has ended, out of the journal. */
+uint64_t replay_begin(struct app *app, int64_t run, control_entry_fn on_entry, void *data);
+bool replay_end(struct app *app, uint64_t handle);
+
+#endif

@@ -1,0 +1,190 @@
+/* See daemon.h. */
+#include "supervisor/daemon.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "supervisor/app.h"
+#include "supervisor/sd.h"
+
+#include <signal.h>
+
+struct daemon;
+
+struct daemon_signal {
+    uv_signal_t uv;
+    struct daemon *daemon;
+    void (*handle)(struct daemon *daemon);
+};
+
+struct daemon {
+    const struct daemon_options *options;
+    struct loop *loop;
+    struct app *app;
+    struct control *control;
+    struct daemon_signal signals[4];
+    bool stopping;
+};
+
+/* --- what the signals ask for -------------------------------------------------------------------
+ */
+
+static void on_signal_closed(uv_handle_t *handle)
+{
+    (void)handle; /* lives in struct daemon, which outlives the loop */
+}
+
+static void on_app_stopped(void *data)
+{
+    struct daemon *daemon = data;
+    for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
+        uv_close((uv_handle_t *)&daemon->signals[i].uv, on_signal_closed);
+}
+
+static void daemon_stop(struct daemon *daemon)
+{
+    if (daemon->stopping)
+        return;
+    daemon->stopping = true;
+    log_info("stopping");
+    sd_stopping();
+    daemon->control = control_free(daemon->control);
+    app_shutdown(daemon->app, on_app_stopped, daemon);
+}
+
+static void daemon_reload(struct daemon *daemon)
+{
+    struct config *config = NULL;
+    struct diag_list diags;
+    if (daemon->stopping)
+        return;
+    sd_reloading();
+    if (config_load(daemon->options->config_path, &config, &diags) == 0) {
+        app_reload(daemon->app, config);
+        log_info("configuration read anew");
+        sd_ready("configuration read anew");
+    } else {
+        log_error("the configuration has errors: the old one stays in force");
+        diag_print(&diags, stderr);
+        sd_ready("the configuration has errors: the old one stays in force");
+    }
+    diag_free(&diags);
+}
+
+static void on_recover_reply(void *data, const struct err *e, const json_t *body)
+{
+    (void)data;
+    if (e)
+        log_err(LOG_LEVEL_ERROR, "recover, asked for by SIGUSR1", e);
+    else
+        log_info("recover, asked for by SIGUSR1: run %lld", (long long)json_int_at(body, "run", 0));
+}
+
+static void daemon_recover(struct daemon *daemon)
+{
+    if (daemon->stopping)
+        return;
+    json_t *request = json_pack("{s:s, s:s}", "playbook", "recover", "trigger", "signal");
+    app_ops()->start(daemon->app, request, "SIGUSR1", on_recover_reply, daemon);
+    json_decref(request);
+}
+
+static void on_signal(uv_signal_t *uv, int number)
+{
+    struct daemon_signal *signal = uv->data;
+    (void)number;
+    signal->handle(signal->daemon);
+}
+
+static void watch_signals(struct daemon *daemon)
+{
+    static const struct {
+        int number;
+        void (*handle)(struct daemon *daemon);
+    } table[] = {
+        {SIGTERM, daemon_stop},
+        {SIGINT, daemon_stop},
+        {SIGHUP, daemon_reload},
+        {SIGUSR1, daemon_recover},
+    };
+    _Static_assert(ARRAY_SIZE(table) == ARRAY_SIZE(daemon->signals), "a handle for every signal");
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct daemon_signal *signal = &daemon->signals[i];
+        signal->daemon = daemon;
+        signal->handle = table[i].handle;
+        signal->uv.data = signal;
+        uv_signal_init(loop_uv(daemon->loop), &signal->uv);
+        uv_signal_start(&signal->uv, on_signal, table[i].number);
+    }
+}
+
+/* --- beginning ----------------------------------------------------------------------------------
+ */
+
+static int daemon_listen(struct daemon *daemon, const char *group, struct err *e)
+{
+    const struct control_options options = {.socket_path = daemon->options->socket_path,
+                                            .group = group,
+                                            .ops = app_ops(),
+                                            .app = daemon->app};
+    return control_new(daemon->loop, &options, &daemon->control, e);
+}
+
+static int exit_code_of(const struct err *e)
+{
+    switch (e->code) {
+    case ERR_INVALID:
+    case ERR_UNSUPPORTED:
+        return WIRE_EXIT_USAGE;
+    case ERR_PERMISSION:
+    case ERR_UNREACHABLE:
+        return WIRE_EXIT_UNREACHABLE;
+    case ERR_CONFLICT:
+        return WIRE_EXIT_REFUSED;
+    default:
+        return WIRE_EXIT_FAILED;
+    }
+}
+
+static int daemon_serve(struct daemon *daemon, struct config *config)
+{
+    struct err e;
+    CLEANUP_FREE char *group = mem_strdup(config->socket_group);
+    const struct app_options app_options = {.config = config,
+                                            .docker_host = daemon->options->docker_host,
+                                            .state_dir = daemon->options->state_dir};
+    if (app_new(daemon->loop, &app_options, &daemon->app, &e) != 0) {
+        log_err(LOG_LEVEL_ERROR, "cannot start", &e);
+        return exit_code_of(&e);
+    }
+    watch_signals(daemon);
+    int code = WIRE_EXIT_DONE;
+    if (daemon_listen(daemon, group, &e) != 0) {
+        log_err(LOG_LEVEL_ERROR, "cannot start", &e);
+        code = exit_code_of(&e);
+        daemon_stop(daemon);
+    } else {
+        log_info("stack-supervisord %s listens on %s", STACK_SUPERVISOR_VERSION,
+                 daemon->options->socket_path);
+        sd_ready("watching");
+    }
+    loop_run(daemon->loop);
+    app_free(daemon->app);
+    return code;
+}
+
+int daemon_run(const struct daemon_options *options)
+{
+    struct config *config = NULL;
+    struct diag_list diags;
+    if (config_load(options->config_path, &config, &diags) != 0) {
+        diag_print(&diags, stderr);
+        diag_free(&diags);
+        return WIRE_EXIT_USAGE;
+    }
+    diag_free(&diags);
+    signal(SIGPIPE, SIG_IGN);
+    struct daemon daemon = {.options = options, .loop = loop_new()};
+    int code = daemon_serve(&daemon, config);
+    loop_free(daemon.loop);
+    return code;
+}

@@ -1,0 +1,144 @@
+/* The questions about the database alone: who holds its connections, and what a clean would end. */
+#include "base/mem.h"
+#include "playbooks/clean_rules.h"
+#include "playbooks/holders.h"
+#include "supervisor/app_private.h"
+
+enum { LOAD_MS = 10000, ASK_MS = 10000 };
+
+struct question {
+    struct app *app;
+    control_reply_fn reply;
+    void *data;
+    struct stack *stack;
+    struct playbook *playbook; /* of a dry run: holds the rules */
+    struct clean_rules *rules;
+    void (*ask)(struct question *q, struct db *db);
+};
+
+static void question_reply(struct question *q, const struct err *e, json_t *body)
+{
+    struct app *app = q->app;
+    q->reply(q->data, e, body);
+    json_decref(body);
+    clean_rules_free(q->rules);
+    playbook_unref(q->playbook);
+    stack_unref(q->stack);
+    free(q);
+    app_query_ends(app);
+}
+
+static void on_loaded(void *data, const struct err *e, struct stack *stack)
+{
+    struct question *q = data;
+    struct err failure;
+    if (!e && q->app->stopping) {
+        err_set(&failure, ERR_UNREACHABLE, "the supervisor is stopping");
+        e = &failure;
+    }
+    if (!e && stack->database->container_count == 0) {
+        err_set(&failure, ERR_NOT_FOUND, "the database of stack %s has no container",
+                stack->project);
+        e = &failure;
+    }
+    if (!e && reach_aim(q->app->reach, stack->database->containers[0], &failure) != 0)
+        e = &failure;
+    if (e) {
+        question_reply(q, e, NULL);
+        return;
+    }
+    q->stack = stack_ref(stack);
+    q->ask(q, reach_db(q->app->reach));
+}
+
+static void question_begin(struct app *app, struct question *q)
+{
+    app_query_begins(app);
+    if (app->stopping) {
+        struct err e;
+        err_set(&e, ERR_UNREACHABLE, "the supervisor is stopping");
+        question_reply(q, &e, NULL);
+        return;
+    }
+    stack_load(app->docker, &app->selector, LOAD_MS, on_loaded, q);
+}
+
+/* --- connections --------------------------------------------------------------------------------
+ */
+
+static void on_activity(void *data, const struct err *e, const struct db_activity *activity)
+{
+    struct question *q = data;
+    question_reply(q, e, e ? NULL : holders_json(activity, q->stack));
+}
+
+static void ask_connections(struct question *q, struct db *db)
+{
+    db_activity(db, ASK_MS, on_activity, q);
+}
+
+void query_connections(struct app *app, control_reply_fn reply, void *data)
+{
+    struct question *q = mem_new(sizeof *q);
+    *q = (struct question){.app = app, .reply = reply, .data = data, .ask = ask_connections};
+    question_begin(app, q);
+}
+
+/* --- clean, dry ---------------------------------------------------------------------------------
+ */
+
+static void on_chosen(void *data, const struct err *e, const struct db_clean_report *report)
+{
+    question_reply(data, e, e ? NULL : db_clean_report_json(report));
+}
+
+static const struct step *clean_step(const struct playbook *playbook)
+{
+    for (size_t i = 0; i < playbook->step_count; i++)
+        if (playbook->steps[i].kind == STEP_CLEAN)
+            return &playbook->steps[i];
+    return NULL;
+}
+
+static void ask_clean(struct question *q, struct db *db)
+{
+    q->rules = clean_rules_new(clean_step(q->playbook), q->stack);
+    db_clean(db, &q->rules->rules, true, ASK_MS, on_chosen, q);
+}
+
+/* The clean playbook with the request's settings in place of its own, when it has any. */
+static struct playbook *clean_playbook(const struct app *app, const json_t *request, struct err *e)
+{
+    struct playbook *playbook = playbook_set_find(app->config->playbooks, "clean");
+    json_t *settings = json_copy((json_t *)(uintptr_t)request);
+    json_object_del(settings, "dry_run");
+    struct playbook *chosen = json_object_size(settings) > 0
+                                  ? playbook_with_clean(playbook, settings, e)
+                                  : playbook_ref(playbook);
+    json_decref(settings);
+    if (chosen && !clean_step(chosen)) {
+        err_set(e, ERR_INVALID, "the playbook clean has no clean step");
+        chosen = playbook_unref(chosen);
+    }
+    return chosen;
+}
+
+void query_clean(struct app *app, const json_t *request, control_reply_fn reply, void *data)
+{
+    struct err e;
+    struct playbook *playbook = NULL;
+    if (!json_bool_at(request, "dry_run", false)) {
+        err_set(&e, ERR_INVALID, "only \"dry_run\": true is answered here");
+        err_hint(&e, "POST /v1/runs with {\"playbook\": \"clean\"} ends sessions");
+    } else {
+        playbook = clean_playbook(app, request, &e);
+    }
+    if (!playbook) {
+        reply(data, &e, NULL);
+        return;
+    }
+    struct question *q = mem_new(sizeof *q);
+    *q = (struct question){
+        .app = app, .reply = reply, .data = data, .playbook = playbook, .ask = ask_clean};
+    question_begin(app, q);
+}

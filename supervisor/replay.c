@@ -1,0 +1,59 @@
+/* Following a run that has ended: its entries out of the journal, one after the other. */
+#include "base/mem.h"
+#include "supervisor/app_private.h"
+
+struct replay {
+    struct replay *next;
+    struct app *app;
+    uint64_t handle; /* 0: nobody listens any more */
+    control_entry_fn on_entry;
+    void *data;
+};
+
+static void replay_unlink(struct replay *replay)
+{
+    struct replay **at = &replay->app->replays;
+    while (*at != replay)
+        at = &(*at)->next;
+    *at = replay->next;
+}
+
+static void on_record(void *data, const struct err *e, const json_t *record)
+{
+    struct replay *replay = data;
+    const json_t *entries = e ? NULL : json_at(record, "entries");
+    size_t count = json_array_size(entries);
+    for (size_t i = 0; i < count && replay->handle; i++)
+        replay->on_entry(replay->data, json_array_get(entries, i), i + 1 == count);
+    if (count == 0 && replay->handle)
+        replay->on_entry(replay->data, NULL, true);
+    struct app *app = replay->app;
+    replay_unlink(replay);
+    free(replay);
+    app_query_ends(app);
+}
+
+uint64_t replay_begin(struct app *app, int64_t run, control_entry_fn on_entry, void *data)
+{
+    struct replay *replay = mem_new(sizeof *replay);
+    *replay = (struct replay){.next = app->replays,
+                              .app = app,
+                              .handle = loop_next_id(app->loop),
+                              .on_entry = on_entry,
+                              .data = data};
+    app->replays = replay;
+    app_query_begins(app);
+    journal_read(app->journal, run, on_record, replay);
+    return replay->handle;
+}
+
+bool replay_end(struct app *app, uint64_t handle)
+{
+    for (struct replay *replay = app->replays; replay; replay = replay->next) {
+        if (replay->handle != handle)
+            continue;
+        replay->handle = 0;
+        return true;
+    }
+    return false;
+}
