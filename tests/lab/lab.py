@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import engine_api, images, roots, stacks, subnets
-from labkit.engine import Engine, remove_tree
+from labkit.engine import Engine, missing, remove_tree
 from labkit.engine_api import ApiError
 from labkit.waiting import wait_until
 
-__all__ = ["ApiError", "Container", "Lab", "wait_until"]
+__all__ = ["ApiError", "Container", "Lab", "missing", "wait_until"]
 
-STATE_FILE = Path("/run/stack-supervisor-lab/current")  # the root of the lab that `up` left running
+STATE_FILE = roots.RUN_DIR / "current"  # holds the root of the lab that `up` left running
 
 # What an ordinary role hears when no slot is left for it (53300 both): the first as long as the
 # reserved slots are free, the second when even those are taken.
@@ -67,6 +67,8 @@ class Lab:
 
     def start(self, detached=False):
         """Starts the engine with all images in place; detached: it outlives this process."""
+        if missing():
+            raise RuntimeError(missing())
         roots.take(self.root)
         roots.own(self.root, detached)
         if not detached:
@@ -141,7 +143,7 @@ class Lab:
         stacks.remove_project(self.socket, project)
 
     def compose(self, project, *arguments):
-        """Any docker-compose command on a project that this Lab has brought up; gives its output."""
+        """Any docker-compose command on a project that this Lab brought up; gives its output."""
         file, env = self._stacks[project]
         return stacks.v1_run(file, project, self.docker_host, self.root / "client", arguments, env)
 
@@ -183,7 +185,8 @@ class Lab:
         labels = [f"{stacks.LABEL}project={project}"]
         if service:
             labels.append(f"{stacks.LABEL}service={service}")
-        listed = self.api("GET", f"/containers/json?all=1&filters={engine_api.filters(label=labels)}")
+        wanted = engine_api.filters(label=labels)
+        listed = self.api("GET", f"/containers/json?all=1&filters={wanted}")
         return sorted(map(container_of, listed), key=lambda one: (one.service, one.number))
 
     def container(self, project, service, number=1):
@@ -216,10 +219,11 @@ class Lab:
         """Runs a command in a container; gives returncode, stdout and stderr."""
         as_user = ["--user", user] if user else []
         # A frozen server must not leave psql behind in the container for ever.
-        return self.docker("exec", "--env=PGCONNECT_TIMEOUT=5", *as_user, container, *argv, timeout=timeout)
+        return self.docker("exec", "--env=PGCONNECT_TIMEOUT=5", *as_user, container, *argv,
+                           timeout=timeout)
 
     def signal(self, container, number):
-        """Sends a signal to PID 1 of a container from outside, the engine not knowing."""
+        """Sends a signal to PID 1 of a container from outside: the engine knows nothing of it."""
         os.kill(self.inspect(container)["State"]["Pid"], number)
 
     # ---- PostgreSQL -------------------------------------------------------------------------
@@ -284,7 +288,7 @@ class Lab:
         return wait_until(condition, timeout, what)
 
     def wait_ready(self, project, timeout=30):
-        """Until PostgreSQL answers a query over TCP: the temporary server of a first start does not."""
+        """Until PostgreSQL answers over TCP; the temporary server of a first start does not."""
         argv = ["psql", "--no-psqlrc", "-h", "127.0.0.1", "-U", "postgres", "-d", "app", "-c", ""]
         wait_until(lambda: self.exec(self.postgres(project), argv).returncode == 0, timeout,
                    f"the PostgreSQL of {project} to answer")
@@ -364,7 +368,7 @@ def command_up(options):
     if STATE_FILE.exists() and current_lab().engine.pid is not None:
         sys.exit("a lab is up already; end it with `down`")
     lab = Lab(live_restore=options.live_restore).start(detached=True)
-    STATE_FILE.parent.mkdir(parents=True, exist_ok=True)
+    roots.RUN_DIR.mkdir(exist_ok=True)
     STATE_FILE.write_text(str(lab.root), encoding="utf-8")
     print(f"export DOCKER_HOST={lab.docker_host}")
 
@@ -399,7 +403,8 @@ def command_leak(options):
 
 
 def parse_arguments(arguments):
-    parser = argparse.ArgumentParser(prog="lab", description="A private Docker engine to try things on.")
+    parser = argparse.ArgumentParser(
+        prog="lab", description="A private Docker engine to try things on.")
     commands = parser.add_subparsers(dest="command", required=True)
 
     def add(name, action, text):

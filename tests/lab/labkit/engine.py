@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -73,8 +72,8 @@ class Engine:
         if self.pid is not None:
             return
         self.pid_file.unlink(missing_ok=True)  # left by a kill: dockerd would refuse to start
-        self._spawn(self._dockerd_command(), self.log)
-        self._await(self._api_answers, self.log)
+        process = self._spawn(self._dockerd_command(), self.log)
+        self._await(process, self._api_answers, self.log)
 
     def stop_engine(self, number=signal.SIGTERM):
         """Ends dockerd alone; containers live on if live_restore is set or it was killed."""
@@ -119,7 +118,7 @@ class Engine:
             log,
         )
         self._containerd_pid_file.write_text(str(process.pid), encoding="ascii")
-        self._await(self._containerd_socket.exists, log)
+        self._await(process, self._containerd_socket.exists, log)
 
     def _dockerd_command(self):
         command = [
@@ -143,12 +142,15 @@ class Engine:
         self._children[process.pid] = process
         return process
 
-    def _await(self, condition, log):
+    def _await(self, process, condition, log):
+        """Until condition() is true; a process that ends before that is not waited for."""
         try:
-            wait_until(condition, START_SECONDS, f"the engine under {self.root}")
+            wait_until(lambda: process.poll() is not None or condition(), START_SECONDS,
+                       f"the engine under {self.root}")
         except TimeoutError as error:
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
-            raise RuntimeError(f"{error}; the end of {log}:\n{tail}") from error
+            raise RuntimeError(f"{error}{tail_of(log)}") from error
+        if process.poll() is not None:
+            raise RuntimeError(f"{Path(process.args[0]).name} has ended at once{tail_of(log)}")
 
     def _api_answers(self):
         return self.api("GET", "/_ping", timeout=5)
@@ -187,7 +189,9 @@ class Engine:
     def _kill_leftovers(self):
         """Shims and containers that outlived their engine, as after engine_stop(SIGKILL)."""
         for pid_file in (self.root / "exec-containerd").glob("*/moby/*/init.pid"):
-            kill_quietly(self._read_pid(pid_file))
+            pid = self._read_pid(pid_file)
+            if is_in_container(pid, pid_file.parent.name):
+                kill_quietly(pid)
         for address in (self.root / "exec-containerd").glob("*/moby/*/address"):
             Path(address.read_text().removeprefix("unix://")).unlink(missing_ok=True)
         for pid in all_pids():
@@ -230,13 +234,32 @@ def forbid_forwarding():
         raise RuntimeError("net.ipv4.ip_forward must be 0 for the lab")
 
 
+def missing():
+    """What keeps a lab from running on this machine, "" if nothing does."""
+    if os.geteuid() != 0:
+        return "a lab needs root"
+    absent = [path for path in (CONTAINERD, DOCKERD, TINI) if not Path(path).exists()]
+    return f"{', '.join(absent)} missing: run scripts/setup" if absent else ""
+
+
+def tail_of(log):
+    lines = log.read_text(errors="replace").splitlines()[-10:]
+    return "; the end of {}:\n{}".format(log, "\n".join(lines))
+
+
+def is_in_container(pid, container):
+    """The engine's control groups bear the container's id."""
+    try:
+        return container in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
 def all_pids():
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 
 
 def kill_quietly(pid):
-    if pid is None:
-        return
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -252,6 +275,8 @@ def mounts_under(root):
 
 def remove_tree(root):
     """Deletes the root after a stop; a mount that was just let go may need a moment."""
-    deadline = time.monotonic() + 10
-    while Path(root).exists():
-        shutil.rmtree(root, ignore_errors=time.monotonic() < deadline)
+    def is_gone():
+        shutil.rmtree(root, ignore_errors=True)
+        return not Path(root).exists()
+
+    wait_until(is_gone, STOP_SECONDS, f"the removal of {root}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 PREFIX = "ssl-"
 PARENT = Path("/tmp")
+RUN_DIR = Path("/run/stack-supervisor-lab")  # what the labs of a machine have to agree on
 OWNER = "owner"
 NOBODY = "detached"  # the owner of a lab that is meant to outlive the process that started it
 
@@ -54,7 +55,8 @@ def identity(pid):
 def adopt_orphans():
     """The roots whose owner is gone; they are the caller's now, and nobody else's to clean up."""
     adopted = []
-    with open(PARENT / f"{PREFIX}sweep.lock", "w", encoding="ascii") as lock:
+    RUN_DIR.mkdir(exist_ok=True)
+    with open(RUN_DIR / "sweep.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for owner_file in PARENT.glob(f"{PREFIX}*/{OWNER}"):
             if is_orphan(owner_file):

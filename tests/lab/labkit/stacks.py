@@ -154,8 +154,9 @@ class V2Stack:
             self._api("POST", "/volumes/create", body)
 
     def _is_met(self, service, condition):
-        label = [f"{LABEL}project={self.project}", f"{LABEL}service={service}"]
-        listed = self._api("GET", f"/containers/json?all=1&filters={engine_api.filters(label=label)}")
+        labels = [f"{LABEL}project={self.project}", f"{LABEL}service={service}"]
+        wanted = engine_api.filters(label=labels)
+        listed = self._api("GET", f"/containers/json?all=1&filters={wanted}")
         states = [self._api("GET", f"/containers/{one['Id']}/json")["State"] for one in listed]
         checks = {
             "service_started": lambda state: state["Running"],
@@ -224,7 +225,7 @@ class V2Stack:
 
     def _service_labels(self, name, service, number):
         canonical = json.dumps(service, sort_keys=True).encode()
-        wanted = [f"{other}:{condition}:false" for other, condition in dependencies(service).items()]
+        wanted = [f"{other}:{rule}:false" for other, rule in dependencies(service).items()]
         image = self._api("GET", f"/images/{service['image']}/json")
         labels = self._labels(**{
             "service": name,

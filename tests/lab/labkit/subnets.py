@@ -9,7 +9,9 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
-CLAIMS = Path("/run/stack-supervisor-lab/subnets")
+from .roots import RUN_DIR
+
+CLAIMS = RUN_DIR / "subnets"
 
 
 def claim(root):
