@@ -29,13 +29,15 @@ struct db;
 /* --- the state of a server, by SQLSTATE and never by text ------------------------------------ */
 
 enum db_state {
-    DB_UNKNOWN,    /* not asked yet */
-    DB_READY,      /* a login and SELECT 1 succeeded, and it takes writes or says it is a standby */
-    DB_EXHAUSTED,  /* 53300: see db_exhaustion for which limit */
-    DB_STARTING,   /* 57P03 after a start */
-    DB_RECOVERING, /* 57P03 while WAL is replayed (told apart by the lifeline's or the log's word)
-                    */
-    DB_SHUTTING_DOWN, /* 57P03 after a stop was asked for */
+    DB_UNKNOWN,   /* not asked yet */
+    DB_READY,     /* a login and a statement succeeded; is_standby tells whether it takes writes */
+    DB_EXHAUSTED, /* 53300: see db_exhaustion for which limit */
+    /* 57P03 is all that the server says in these three. They are told apart by what was seen
+     * before (phase.h): without a lifeline, and without db_expect_shutdown(), it is always
+     * "starting". All three mean: wait, and do not kill it. */
+    DB_STARTING,
+    DB_RECOVERING,    /* after a crash that the lifeline saw: WAL is replayed */
+    DB_SHUTTING_DOWN, /* the lifeline is still open, or it was ended by a shutdown, or announced */
     DB_REFUSED,       /* nobody listens there */
     DB_AUTH_FAILED,   /* 28P01, 28000, no password: the server is well, we are not let in */
     DB_UNREACHABLE, /* no route, name not known, connection lost, not PostgreSQL at all, 3D000 … */
@@ -50,7 +52,7 @@ enum db_exhaustion {
     DB_EXHAUSTION_ALL,      /* every slot is taken */
     DB_EXHAUSTION_ROLE,     /* the role's CONNECTION LIMIT */
     DB_EXHAUSTION_DATABASE, /* the database's CONNECTION LIMIT */
-    DB_EXHAUSTION_UNKNOWN,  /* nobody could be asked which */
+    DB_EXHAUSTION_UNKNOWN,  /* nobody could be asked which, or none is met any more */
     DB_EXHAUSTIONS
 };
 
@@ -61,8 +63,12 @@ enum db_state db_state_parse(const char *name);
 /* --- making one ------------------------------------------------------------------------------ */
 
 /* How to get in when no login is to be had: runs one SQL text as a superuser inside the server's
- * container and calls done exactly once, never from inside run. `out` is what psql printed (-X -A
- * -t -q, verbosity sqlstate). It uses one slot while it runs. */
+ * container and calls done exactly once, never from inside run. The text is one argument of psql's
+ * -c (several statements in one message: its limits stand in front), at most 100 kB. `out` is what
+ * psql printed, standard output and errors, run as
+ *     psql -X -A -t -q -v VERBOSITY=sqlstate -c TEXT
+ * `e` tells that psql could not be run, or ended with an error; `out` (may be NULL) is read all
+ * the same. It uses one slot while it runs. `sql` is borrowed for the call of run. */
 struct db_backdoor {
     void (*run)(void *context, const char *sql, int64_t deadline_ms,
                 void (*done)(void *data, const struct err *e, const char *out), void *data);
@@ -83,7 +89,7 @@ int db_new(struct loop *loop, const struct db_options *options, struct db **ret,
  * under way; the callbacks still come. Accepts NULL; returns NULL. */
 struct db *db_free(struct db *db);
 
-/* "host=127.0.0.1 port=5432 dbname=x user=y": never a password. */
+/* "host=127.0.0.1 port=5432 dbname=x user=y": never a password. As long as db lives. */
 const char *db_where(const struct db *db);
 
 /* --- the lifeline ---------------------------------------------------------------------------- */
@@ -97,6 +103,10 @@ void db_lifeline_drop(struct db *db); /* closes it and stops trying: before a pl
 bool db_lifeline_is_open(const struct db *db);
 void db_lifeline_retry_now(struct db *db); /* somebody knows the server is up again */
 
+/* The caller is about to stop the server, or (false) has given that up: while it is so, 57P03 means
+ * shutting down. It ends by itself when nobody listens there any more. */
+void db_expect_shutdown(struct db *db, bool stop_ahead);
+
 /* --- the probe ------------------------------------------------------------------------------- */
 
 struct db_probe {
@@ -106,15 +116,16 @@ struct db_probe {
     bool lifeline_open;
     bool is_standby;    /* when ready */
     int64_t started_us; /* pg_postmaster_start_time, µs since 1970, when ready; else 0 */
-    int64_t took_ms;
-    struct err why; /* when not ready: what was tried, the answer, the next step */
+    int64_t took_ms;    /* from its turn to the result */
+    struct err why;     /* when not ready: what was tried, the answer, the next step */
 };
 typedef void (*db_probe_fn)(void *data, const struct db_probe *probe);
 
 /* One fresh login and one statement, then logs out. Never fails as an operation: what happened is
  * the state; a deadline that passes is DB_HUNG (it accepted) or DB_UNREACHABLE (it did not), a
- * cancel is DB_UNKNOWN. An exhausted answer is followed by one question over the lifeline or the
- * back door about which limit was met. */
+ * cancel is DB_UNKNOWN, and so is a deadline that passed while another login of ours was under way.
+ * An exhausted answer is followed by one question over the lifeline or the back door about which
+ * limit was met. */
 op_id db_probe(struct db *db, int64_t deadline_ms, db_probe_fn done, void *data);
 
 /* --- who holds the connections -----------------------------------------------------------------
@@ -133,6 +144,7 @@ struct db_session {
     int blocks;         /* how many others wait for a lock of it */
     bool superuser, replication, ours;
     bool backup; /* runs or looks like a backup (by application name or query) */
+    bool denied; /* the role that we came in as may not end it */
 };
 
 struct db_activity {
@@ -144,6 +156,7 @@ struct db_activity {
     int prepared;    /* prepared transactions: they hold locks and have no session */
     bool in_recovery;
     char *version;               /* "15.18" */
+    char *role;                  /* that we came in as */
     const char *by;              /* "lifeline", "login", "container": the way in */
     struct db_session *sessions; /* client backends and walsenders; the oldest in its state first */
     size_t session_count;
@@ -204,7 +217,9 @@ struct db_clean_report {
     size_t count;
     int victims, spared, stayed, denied;
     int used_before, used_after; /* client backends; equal in a dry run */
-    struct err hint; /* set when a grant is missing: which, and the statement that gives it */
+    /* Set when something stands in the way of more: ERR_PERMISSION, a grant is missing: which, and
+     * the statement that gives it; ERR_REFUSED, superusers' sessions were spared. */
+    struct err hint;
 };
 void db_clean_report_free(struct db_clean_report *report);
 
@@ -213,15 +228,18 @@ void db_clean_report_free(struct db_clean_report *report);
 struct db_clean_report *db_clean_select(struct db_activity *activity,
                                         const struct db_clean_rules *rules);
 
-/* Snapshot, selection, pg_terminate_backend for each victim (checked again by pid and start in the
- * same statement), then waits until they are really gone. ERR_TIMEOUT is not used for victims that
- * stay: they are reported. Fails only when there was no way in. */
+/* Snapshot, selection, pg_terminate_backend for each victim (checked again in the same statement:
+ * pid, start, and that it has not been in use since), then waits until they are really gone.
+ * ERR_TIMEOUT is not used for victims that stay: they are reported. Fails only when there was no
+ * way in. Where our role lacks rights and there is a back door, that does it. The rules are copied.
+ */
 typedef void (*db_clean_fn)(void *data, const struct err *e, const struct db_clean_report *report);
 op_id db_clean(struct db *db, const struct db_clean_rules *rules, bool dry_run, int64_t deadline_ms,
                db_clean_fn done, void *data);
 
 /* {"dry_run":…,"by":…,"used_before":…,"used_after":…,"ended":[{"pid":…,"role":…,"application":…,
- * "client":…,"state":…,"idle_seconds":…,"why":…}],"spared":[…],"stayed":[…],"denied":[…]} */
+ * "client":…,"state":…,"idle_seconds":…,"why":…}],"spared":[…],"stayed":[…],"denied":[…],
+ * "hint":{"code":…,"message":…,"hint":…} or null} */
 json_t *db_clean_report_json(const struct db_clean_report *report);
 
 /* --- the rest -------------------------------------------------------------------------------- */

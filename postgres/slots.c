@@ -1,0 +1,76 @@
+/* See slots.h. */
+#include "postgres/slots.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+static void grant_next(struct db__slots *slots)
+{
+    struct db__turn *turn = slots->first;
+    if (!turn || slots->holder || slots->leaving || slots->closed)
+        return;
+    slots->first = turn->next;
+    slots->holder = turn;
+    turn->waiting = false;
+    turn->held = true;
+    turn->granted(turn->data);
+}
+
+static void on_gone(void *data)
+{
+    struct db__slots *slots = data;
+    slots->leaving = NULL;
+    grant_next(slots);
+}
+
+void db__turn_ask(struct db__slots *slots, struct db__turn *turn)
+{
+    assert(!turn->waiting && !turn->held);
+    struct db__turn **at = &slots->first;
+    while (*at)
+        at = &(*at)->next;
+    turn->next = NULL;
+    turn->waiting = true;
+    *at = turn;
+    if (slots->holder && slots->holder->yield)
+        slots->holder->yield(slots->holder->data);
+    else
+        grant_next(slots);
+}
+
+static void leave_queue(struct db__slots *slots, struct db__turn *turn)
+{
+    struct db__turn **at = &slots->first;
+    while (*at != turn)
+        at = &(*at)->next;
+    *at = turn->next;
+    turn->waiting = false;
+}
+
+void db__turn_end(struct db__slots *slots, struct db__turn *turn, struct db__session *session)
+{
+    if (turn->waiting)
+        leave_queue(slots, turn);
+    if (!turn->held) {
+        assert(!session);
+        return;
+    }
+    assert(slots->holder == turn && !slots->leaving);
+    turn->held = false;
+    slots->holder = NULL;
+    slots->leaving = db__session_close(session, on_gone, slots);
+    if (slots->closed)
+        slots->leaving = db__farewell_free(slots->leaving);
+    grant_next(slots);
+}
+
+void db__turn_keep(struct db__slots *slots, struct db__turn *turn)
+{
+    db__turn_end(slots, turn, NULL);
+}
+
+void db__slots_close(struct db__slots *slots)
+{
+    slots->closed = true;
+    slots->leaving = db__farewell_free(slots->leaving);
+}

@@ -1,0 +1,44 @@
+/* The gate before the second connection slot: one login of ours at a time beside the lifeline.
+ *
+ * Whoever wants to log in asks for a turn: a probe, a query without a lifeline, a run of the back
+ * door, and the lifeline itself while it is being opened. Turns are given in order. Ending a turn
+ * hands over the session that was opened in it: the next turn begins only when the server has
+ * freed its slot, so that there are never three.
+ *
+ * May use: base, session.h. Private to postgres/.
+ */
+#ifndef POSTGRES_SLOTS_H
+#define POSTGRES_SLOTS_H
+
+#include "base/loop.h"
+#include "postgres/session.h"
+
+/* Embedded by who asks. */
+struct db__turn {
+    void (*granted)(void *data); /* may be called from inside db__turn_ask() */
+    void (*yield)(void *data);   /* somebody else waits: end your turn; NULL: it is never cut */
+    void *data;
+    struct db__turn *next;
+    bool waiting, held;
+};
+
+struct db__slots {
+    struct db__turn *holder;
+    struct db__turn *first; /* the queue */
+    struct db__farewell *leaving;
+    bool closed; /* no turn is given any more */
+};
+
+void db__turn_ask(struct db__slots *slots, struct db__turn *turn);
+
+/* Leaves the queue, or gives the turn back with the session opened in it (may be NULL), which is
+ * closed. Does nothing for a turn that was not asked for. */
+void db__turn_end(struct db__slots *slots, struct db__turn *turn, struct db__session *session);
+
+/* Gives the turn back while its session stays: it has become the lifeline. */
+void db__turn_keep(struct db__slots *slots, struct db__turn *turn);
+
+/* No turn is given from now on, and no farewell waited for. */
+void db__slots_close(struct db__slots *slots);
+
+#endif
