@@ -1,0 +1,176 @@
+"""The demo: a five-service stack leaks connections until PostgreSQL refuses every login; then
+`supervisorctl recover` brings it back, and the time it took stands beside the old way's.
+
+    scripts/demo                        in the lab: a Docker Engine of its own, gone at the end
+    scripts/demo --docker-host HOST     on that engine (unix:///…): the lab's images are built there
+
+It types what a person would type and shows what a person would see.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "lab"))
+
+from lab import Lab, wait_until  # noqa: E402  (the path is set one line above)
+from labkit import images  # noqa: E402
+
+STACK = "five"
+PROJECT = "demo"
+BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+
+
+class GuestLab(Lab):
+    """The lab's helpers on an engine that somebody else runs; it starts and stops no engine."""
+
+    def __init__(self, docker_host):
+        super().__init__()
+        self.guest_socket = docker_host.removeprefix("unix://")
+
+    def start(self, detached=False):
+        (self.root / "client").mkdir(parents=True, exist_ok=True)
+        images.build_images(self.guest_socket)
+        return self
+
+    def stop(self):
+        self.down(PROJECT)
+        super().stop()
+
+    @property
+    def socket(self):
+        return self.guest_socket
+
+    @property
+    def docker_host(self):
+        return f"unix://{self.guest_socket}"
+
+
+class Daemon:
+    """stack-supervisord on a state directory and a socket of its own."""
+
+    def __init__(self, binaries, docker_host):
+        self.binaries = Path(binaries).resolve()
+        self.folder = tempfile.TemporaryDirectory(prefix="demo-")
+        state = Path(self.folder.name)
+        self.environment = os.environ | {
+            "STACK_SUPERVISOR_STATE_DIR": str(state / "state"),
+            "STACK_SUPERVISOR_SOCKET": str(state / "control.sock"),
+            "STACK_SUPERVISOR_DOCKER_HOST": docker_host,
+        }
+        self.log = open(state / "log", "w+", encoding="utf-8")
+
+    def __enter__(self):
+        self.process = subprocess.Popen([self.binaries / "stack-supervisord"], env=self.environment,
+                                        stderr=self.log, stdin=subprocess.DEVNULL)
+        socket = Path(self.environment["STACK_SUPERVISOR_SOCKET"])
+        wait_until(lambda: socket.exists() or self.process.poll() is not None, 10, "the daemon")
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=90)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.log.close()
+        self.folder.cleanup()
+
+    def ctl(self, *arguments, check=True):
+        """Types a supervisorctl command, shows it and its output; gives the exit code."""
+        print(f"\n{BOLD}$ supervisorctl {' '.join(arguments)}{PLAIN}", flush=True)
+        code = subprocess.run([self.binaries / "supervisorctl", *arguments], env=self.environment,
+                              stdin=subprocess.DEVNULL, timeout=600, check=False).returncode
+        if check and code != 0:
+            raise RuntimeError(f"supervisorctl {arguments[0]} ended with {code}")
+        return code
+
+
+def say(text):
+    print(f"\n{BOLD}# {text}{PLAIN}", flush=True)
+
+
+def exhaust(lab):
+    """Leaks until a login is refused and the health checks have seen it."""
+    for service in ("backend", "worker"):
+        lab.leak(PROJECT, service, pool=20, mode="idle", reopen=True)
+    print("  a login as app:", lab.wait_refused(PROJECT, timeout=60).splitlines()[-1])
+    lab.wait_unhealthy(PROJECT, "frontend", timeout=60)
+
+
+def is_served(lab):
+    """Everything is healthy and a new login gets in."""
+    lab.wait_healthy(PROJECT, timeout=120)
+    return not lab.refusal(PROJECT)
+
+
+def old_way(lab):
+    """What the runbook said: down, postgres first, wait 30 s, the rest."""
+    began = time.monotonic()
+    for arguments in (("down",), ("up", "-d", "postgres")):
+        print(f"  docker-compose {' '.join(arguments)}", flush=True)
+        lab.compose(PROJECT, *arguments)
+    print("  sleep 30", flush=True)
+    time.sleep(30)  # the old way itself, not a wait of ours
+    print("  docker-compose up -d", flush=True)
+    lab.compose(PROJECT, "up", "-d")
+    wait_until(lambda: is_served(lab), 120, "the stack to be healthy after the old way")
+    return time.monotonic() - began
+
+
+def new_way(daemon):
+    began = time.monotonic()
+    daemon.ctl("recover", "--yes")
+    return time.monotonic() - began
+
+
+def show(lab, binaries, with_old_way):
+    say("a stack of five services, and the supervisor beside it, with no configuration at all")
+    lab.compose_up(STACK, project=PROJECT)
+    lab.wait_healthy(PROJECT, timeout=120)
+    with Daemon(binaries, lab.docker_host) as daemon:
+        daemon.ctl("status")
+        say("backend and worker leak connections, until PostgreSQL refuses every login")
+        exhaust(lab)
+        daemon.ctl("status", check=False)
+        daemon.ctl("connections")
+        say("what would be done")
+        daemon.ctl("recover", "--plan")
+        say("do it")
+        took = new_way(daemon)
+        daemon.ctl("status")
+        daemon.ctl("runs")
+    if not is_served(lab):
+        raise RuntimeError("the stack is not healthy after recover")
+    if with_old_way:
+        say("the same by the old way")
+        exhaust(lab)
+        old = old_way(lab)
+        say(f"recover took {took:.1f} s; the old way {old:.1f} s ({old / took:.1f} times as long)")
+    else:
+        say(f"recover took {took:.1f} s")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--docker-host", metavar="HOST", help="unix:///path of an engine to use")
+    parser.add_argument("--bin", default=ROOT / "build/release/bin", help=argparse.SUPPRESS)
+    parser.add_argument("--no-old-way", action="store_true", help="leave the comparison out")
+    options = parser.parse_args()
+    if options.docker_host and not options.docker_host.startswith("unix://"):
+        parser.error("--docker-host: the demo wants a socket: unix:///path")
+    lab = GuestLab(options.docker_host) if options.docker_host else Lab()
+    say("starting " + ("on " + options.docker_host if options.docker_host
+                       else "a Docker Engine of the demo's own (its images are built the first time)"))
+    with lab:
+        show(lab, options.bin, not options.no_old_way)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""What the end-to-end tests share: one lab a session, and the two programs driven as a user would.
+
+STACK_SUPERVISOR_BIN names the folder of the binaries (default: build/dev/bin).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lab"))
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+
+from lab import Lab  # noqa: E402
+from programs import Supervisor  # noqa: E402
+
+BINARIES = Path(os.environ.get("STACK_SUPERVISOR_BIN", ROOT / "build/dev/bin")).resolve()
+
+
+@pytest.fixture(scope="session")
+def lab():
+    with Lab() as running:
+        yield running
+
+
+@pytest.fixture
+def stack(lab):
+    """stack(name, flavour=…, …) brings a stack up, healthy, under a project name of its own."""
+    projects = []
+
+    def up(name, flavour="v1", healthy=True, **options):
+        project = options.pop("project", f"{name}{len(projects) or ''}")
+        projects.append(project)
+        lab.up(name, flavour, project=project, **options)
+        if healthy:
+            lab.wait_healthy(project, timeout=60)
+        return project
+
+    yield up
+    for project in projects:
+        lab.down(project)
+
+
+@pytest.fixture
+def supervisor(lab, tmp_path_factory):
+    """A Supervisor whose daemon is not started yet; whatever it started ends with the test."""
+    one = Supervisor(BINARIES, lab.docker_host, tmp_path_factory.mktemp("s"))
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def daemon(supervisor):
+    """The same with its daemon running, without a configuration file."""
+    supervisor.start()
+    return supervisor

@@ -1,0 +1,124 @@
+"""stack-supervisord and supervisorctl as a test drives them: started, asked, killed, read."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import wait_until
+
+# A sanitizer's finding must fail the test that provoked it, whatever the exit code was to be.
+SANITIZER_EXIT = 86
+
+
+@dataclass
+class Answer:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+class Supervisor:
+    """A state directory, a socket, a configuration, and the programs on them."""
+
+    def __init__(self, binaries, docker_host, folder):
+        self.binaries = Path(binaries)
+        self.folder = Path(folder)
+        # A socket's path must be short (108 bytes); pytest's folders are not.
+        self.short = tempfile.TemporaryDirectory(prefix="ss-", dir="/tmp")
+        self.socket = Path(self.short.name) / "c.sock"
+        self.config_path = self.folder / "supervisor.yaml"
+        self.log_path = self.folder / "daemon.log"
+        self.environment = {key: value for key, value in os.environ.items()
+                            if not key.startswith(("PG", "DOCKER_", "STACK_SUPERVISOR_"))}
+        self.environment |= {
+            "STACK_SUPERVISOR_STATE_DIR": str(self.folder / "state"),
+            "STACK_SUPERVISOR_SOCKET": str(self.socket),
+            "STACK_SUPERVISOR_DOCKER_HOST": docker_host,
+            "STACK_SUPERVISOR_CONFIG": str(self.config_path),
+            "ASAN_OPTIONS": f"exitcode={SANITIZER_EXIT}:detect_leaks=1",
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+        }
+        self.config_path.write_text("")
+        self.process = None
+        self.processes = []
+
+    # ---- the daemon -------------------------------------------------------------------------
+
+    def configure(self, text):
+        self.config_path.write_text(text)
+
+    def start(self, *arguments, wait=True):
+        """Starts the daemon; returns when its socket answers."""
+        log = open(self.log_path, "a", encoding="utf-8")
+        self.process = subprocess.Popen([self.binaries / "stack-supervisord", *arguments],
+                                        env=self.environment, stdin=subprocess.DEVNULL,
+                                        stdout=log, stderr=log)
+        log.close()
+        self.processes.append(self.process)
+        if wait:
+            wait_until(self._answers, 20, f"the daemon to answer; its log:\n{self.log()}")
+        return self
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.log()}")
+        return self.socket.exists() and self.ctl("version").code == 0
+
+    def log(self):
+        return self.log_path.read_text() if self.log_path.exists() else ""
+
+    def stop(self, number=signal.SIGTERM, timeout=90):
+        """Ends the daemon by a signal and gives its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=timeout)
+
+    def end(self):
+        """Ends what still runs; fails the test when a program leaked or broke a rule."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(timeout=90)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+                    raise AssertionError(f"the daemon did not stop:\n{self.log()}") from None
+            assert process.returncode != SANITIZER_EXIT, f"a sanitizer's finding:\n{self.log()}"
+        self.short.cleanup()
+
+    # ---- the command ------------------------------------------------------------------------
+
+    def command(self, *arguments):
+        return [self.binaries / "supervisorctl", *map(str, arguments)]
+
+    def ctl(self, *arguments, timeout=300, env=None):
+        """Runs a command to its end, without a terminal."""
+        done = subprocess.run(self.command(*arguments), env=self.environment | (env or {}),
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=timeout, check=False)
+        assert done.returncode != SANITIZER_EXIT, f"a sanitizer's finding:\n{done.stderr}"
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def spawn(self, *arguments):
+        """Starts a command and gives its process; it ends with the test."""
+        process = subprocess.Popen(self.command(*arguments), env=self.environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        return process
+
+    def json(self, *arguments, code=0):
+        """Runs a command with --json; its object."""
+        answer = self.ctl(*arguments, "--json")
+        assert answer.code == code, f"exit code {answer.code}:\n{answer.out}\n{answer.err}"
+        return answer.json
