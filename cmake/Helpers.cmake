@@ -6,10 +6,11 @@ function(add_layer name)
     target_link_libraries(${name} PUBLIC ${ARGN})
 endfunction()
 
-# add_program(NAME MAIN LAYER…)
+# add_program(NAME MAIN LAYER…)   the target is NAME_program, as a layer may bear the same name
 function(add_program name main)
-    add_executable(${name} ${main})
-    target_link_libraries(${name} PRIVATE ${ARGN})
+    add_executable(${name}_program ${main})
+    set_target_properties(${name}_program PROPERTIES OUTPUT_NAME ${name})
+    target_link_libraries(${name}_program PRIVATE ${ARGN})
 endfunction()
 
 # add_unit(NAME LAYER…)   tests/unit/test_NAME.c as a test of its own, written with check
