@@ -26,14 +26,14 @@ static struct yaml_node *node_new(enum yaml_kind kind, const yaml_node_t *from)
     return node;
 }
 
-void yaml_free(struct yaml_node *node)
+void yaml_node_free(struct yaml_node *node)
 {
     if (!node)
         return;
     for (size_t i = 0; i < node->count; i++) {
-        yaml_free(node->items[i]);
+        yaml_node_free(node->items[i]);
         if (node->keys)
-            yaml_free(node->keys[i]);
+            yaml_node_free(node->keys[i]);
     }
     free(node->items);
     free(node->keys);
@@ -120,21 +120,21 @@ static void build_pair(struct builder *b, struct yaml_node *map, const yaml_node
     struct yaml_node *key = build(b, pair->key, depth + 1);
     struct yaml_node *value = key ? build(b, pair->value, depth + 1) : NULL;
     if (!key || !value) {
-        yaml_free(key);
+        yaml_node_free(key);
         return;
     }
     if (key->kind != YAML_TEXT) {
         yaml_error(b->diags, key, "a key must be a text, not %s", yaml_kind_name(key));
     } else if (strcmp(key->text, "<<") == 0 && !key->quoted) {
         *MEM_PUSH((*merges)->items, (*merges)->count) = value;
-        yaml_free(key);
+        yaml_node_free(key);
         return;
     } else if (check_duplicate(b, map, key)) {
         map_add(map, key, value);
         return;
     }
-    yaml_free(key);
-    yaml_free(value);
+    yaml_node_free(key);
+    yaml_node_free(value);
 }
 
 static struct yaml_node *build_map(struct builder *b, const yaml_node_t *from, int depth)
@@ -147,7 +147,7 @@ static struct yaml_node *build_map(struct builder *b, const yaml_node_t *from, i
         build_pair(b, map, pair, &merges, depth);
     for (size_t i = 0; i < merges->count; i++)
         merge(b, map, merges->items[i]);
-    yaml_free(merges);
+    yaml_node_free(merges);
     return map;
 }
 
@@ -202,7 +202,7 @@ static struct yaml_node *build_document(yaml_document_t *document, struct diag_l
     }
     struct yaml_node *tree = build(&b, 1, 0);
     if (b.failed) {
-        yaml_free(tree);
+        yaml_node_free(tree);
         return NULL;
     }
     return tree;

@@ -4,7 +4,8 @@ add_compile_options(
     -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
     -Wformat=2 -Wvla -Wwrite-strings -Wundef -Wpointer-arith)
 
-add_compile_options(-fstack-protector-strong -fno-omit-frame-pointer)
+# Hidden: a symbol of ours must not take the place of a library's own of the same name.
+add_compile_options(-fvisibility=hidden -fstack-protector-strong -fno-omit-frame-pointer)
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR CMAKE_BUILD_TYPE STREQUAL "Release")
     add_compile_options(-D_FORTIFY_SOURCE=2)
     add_link_options(-Wl,-z,relro,-z,now)

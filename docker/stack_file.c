@@ -132,7 +132,7 @@ int stack_file_parse(const char *text, size_t len, const char *path, struct stac
         code = err_set(e, ERR_INVALID, "%s: not YAML", path);
     else
         code = read_root(root, path, file, e);
-    yaml_free(root);
+    yaml_node_free(root);
     diag_free(&diags);
     if (code != 0)
         stack_file_free(file);

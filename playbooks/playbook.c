@@ -357,7 +357,7 @@ struct playbook *playbook_read_json(const char *name, const json_t *source, stru
     CLEANUP_FREE char *text = json_dumps(source, JSON_COMPACT | JSON_ENCODE_ANY);
     struct yaml_node *node = text ? yaml_parse(text, strlen(text), diags) : NULL;
     struct playbook *playbook = node ? playbook_read(name, node, diags) : NULL;
-    yaml_free(node);
+    yaml_node_free(node);
     return playbook;
 }
 

@@ -30,7 +30,7 @@ static struct playbook *read_builtin(const char *name, const char *text)
     if (!playbook)
         diag_print(&diags, stderr);
     assert(playbook && "a built-in playbook does not load");
-    yaml_free(node);
+    yaml_node_free(node);
     diag_free(&diags);
     return playbook;
 }

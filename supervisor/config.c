@@ -266,7 +266,7 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
     struct config *config = config_new(name);
     if (root)
         read_root(config, root, diags);
-    yaml_free(root);
+    yaml_node_free(root);
     if (diags->count > 0) {
         config_free(config);
         return -(int)ERR_INVALID;
