@@ -365,8 +365,10 @@ def current_lab():
 
 
 def command_up(options):
-    if STATE_FILE.exists() and current_lab().engine.pid is not None:
-        sys.exit("a lab is up already; end it with `down`")
+    if STATE_FILE.exists():
+        if current_lab().engine.pid is not None:
+            sys.exit("a lab is up already; end it with `down`")
+        current_lab().stop()  # its engine is gone: clear away the rest
     lab = Lab(live_restore=options.live_restore).start(detached=True)
     roots.RUN_DIR.mkdir(exist_ok=True)
     STATE_FILE.write_text(str(lab.root), encoding="utf-8")
@@ -433,7 +435,10 @@ def parse_arguments(arguments):
 
 def main(arguments):
     options = parse_arguments(arguments)
-    options.action(options)
+    try:
+        options.action(options)
+    except (ApiError, LookupError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"lab: {error}")
 
 
 if __name__ == "__main__":

@@ -126,6 +126,38 @@ def test_killed_connections(lab, project, reopen, left):
     wait_until(lambda: sessions(lab, project, "worker") == left, 10, f"{left} sessions")
 
 
+@pytest.mark.parametrize("mode, state, held", [
+    ("idle", "idle", 5),
+    ("idle_tx", "idle in transaction", 5),
+    ("active", "active", 5),
+])
+def test_leak_modes(lab, project, mode, state, held):
+    lab.v2_up("five", project=project)
+    lab.leak(project, "worker", pool=0)
+    wait_until(lambda: sessions(lab, project, "worker") == 0, 10, "its pool to be closed")
+    lab.leak(project, "worker", pool=held, mode=mode)
+    wait_until(lambda: sessions(lab, project, "worker", state) == held, 10, f"{held} {state}")
+
+
+def test_polite_application_comes_and_goes(lab, project):
+    lab.v2_up("five", project=project)
+    seen = {sessions(lab, project, "frontend") for _ in range(30)}
+    assert seen <= {0, 1} and 0 in seen
+
+
+def test_broken_pool_needs_a_restart(lab, project):
+    """ON_REFUSED=unhealthy: the incident is over, and the application does not get over it."""
+    lab.v2_up("five", project=project, env={"ON_REFUSED": "unhealthy"})
+    lab.leak(project, "worker", pool=40)
+    lab.wait_unhealthy(project, "worker")
+    lab.leak(project, "worker", pool=0)
+    wait_until(lambda: not lab.refusal(project), 10, "room for a login")
+    wait_until(lambda: "pool is broken" in lab.health_log("shop-worker-1")[-1], 10, "its words")
+    assert lab.health("shop-worker-1") == "unhealthy"
+    lab.api("POST", "/containers/shop-worker-1/restart?t=5")
+    wait_until(lambda: lab.health("shop-worker-1") == "healthy", 10, "health after a restart")
+
+
 def test_restart_heals_the_leaker(lab, project):
     lab.v2_up("five", project=project)
     lab.leak(project, "worker", pool=20, reopen=True)

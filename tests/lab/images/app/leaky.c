@@ -413,7 +413,7 @@ static int open_listener(int port)
 static void answer_visitor(int listener)
 {
     static const char answer[] = "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
-    const struct timeval patience = {.tv_usec = TICK_MS * 1000};
+    const struct timeval patience = {.tv_usec = TICK_MS * 1000L};
     char request[1024];
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) {
@@ -590,7 +590,9 @@ static int run_ctl(int count, char *words[])
     char text[CONTROL_TEXT_SIZE] = "";
     char copy[CONTROL_TEXT_SIZE];
     struct orders probe = {0};
-    if (!join_words(count, words, text, sizeof text) || !apply_orders(&probe, strcpy(copy, text))) {
+    bool fits = join_words(count, words, text, sizeof text);
+    memcpy(copy, text, sizeof copy); /* checking takes the text apart */
+    if (!fits || !apply_orders(&probe, copy)) {
         fputs("leaky: ctl takes pool=N rate=N reopen=0|1 mode=idle|idle_tx|active|polite\n",
               stderr);
         return 2;
