@@ -108,10 +108,12 @@ static void end_barrier(struct maker *m)
     struct plan *plan = m->plan;
     if (plan->action_count == m->step_first)
         return; /* the step had nothing to do */
-    bool *is_sink = mem_new((plan->action_count - m->step_first) * sizeof *is_sink);
+    size_t count = plan->action_count - m->step_first;
+    bool *is_sink = mem_new(count * sizeof *is_sink);
+    for (size_t i = 0; i < count; i++)
+        is_sink[i] = true;
     for (size_t i = m->step_first; i < plan->action_count; i++) {
         struct action *action = &plan->actions[i];
-        is_sink[i - m->step_first] = true;
         bool inner = false;
         for (size_t k = 0; k < action->after_count; k++) {
             if (action->after[k] < m->step_first)

@@ -38,6 +38,7 @@ struct run *run_new(struct runner *runner, struct plan *plan, struct stack *stac
 {
     struct run *run = mem_new(sizeof *run);
     run->runner = runner;
+    run->loop = runner_loop(runner);
     run->plan = plan_ref(plan);
     run->stack = stack_ref(stack);
     run->trigger = mem_strdup(trigger);

@@ -156,6 +156,7 @@ void settle_begin(struct run *run);
 void settle_free(struct run *run);
 
 /* runner.c: what a run calls back. */
+struct loop *runner_loop(const struct runner *runner);
 struct docker *runner_docker(const struct runner *runner);
 struct reach *runner_reach(const struct runner *runner);
 struct journal *runner_journal(const struct runner *runner);

@@ -51,6 +51,11 @@ struct runner {
     void *on_resumed_data;
 };
 
+struct loop *runner_loop(const struct runner *runner)
+{
+    return runner->loop;
+}
+
 struct docker *runner_docker(const struct runner *runner)
 {
     return runner->docker;
