@@ -53,13 +53,14 @@
 /* Entries of a run: what the journal keeps and the event stream sends. Each has "seq" (from 1),
  * "at" (UTC) and "type":
  *   begin     run, playbook, project, plan_id, trigger, requester
- *   action    action (its id in the plan), state, text, took_ms, own_ms, error, detail
+ *   action    action (its id in the plan), state, text, took_ms, error, detail
  *   progress  action, text           – live only: not kept, no "seq"
  *   evidence  what                   – "connections" | "logs" | "containers", detail
  *   note      text                   – something a person should know
  *   abort     by
  *   resume    text                   – a new life of the daemon carries the run on
- *   end       state, text, took_ms, critical_ms, overhead, left_stopped, before, after */
+ *   end       state, text, took_ms, critical_ms, overhead, own_ms ({action: ms}: what the world
+ *             needed of each), left_stopped, before, after */
 #define WIRE_ENTRY_BEGIN    "begin"
 #define WIRE_ENTRY_ACTION   "action"
 #define WIRE_ENTRY_PROGRESS "progress"

@@ -149,6 +149,7 @@ json_t *story_summary(const struct run *run);
 const char *story_state(const struct run *run);
 int64_t story_took_ms(const struct run *run);
 int64_t story_critical_ms(const struct run *run);
+json_t *story_own_times(const struct run *run); /* {"action id": ms}: what the world needed */
 json_t *story_containers(const struct stack *stack);
 
 /* settle.c: from the last action to the end. */

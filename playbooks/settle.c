@@ -62,6 +62,7 @@ static json_t *end_entry(const struct run *run)
     json_t *entry = story_summary(run);
     json_object_del(entry, "run");
     json_set_text(entry, "type", "end");
+    json_object_set_new(entry, "own_ms", story_own_times(run));
     json_object_set(entry, "left_stopped", run->left_stopped);
     json_object_set(entry, "before", run->before);
     json_object_set(entry, "after", run->after);

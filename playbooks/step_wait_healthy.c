@@ -40,8 +40,9 @@ static void healthy_judge(struct action_run *a, const struct container *c)
     } else if (is_over(c)) {
         fail_over(a, c);
     } else {
-        /* The last line of the probe's output is what a person would look for. */
-        size_t shown = strcspn(c->health_output, "\r\n");
+        /* What the last probe said is what a person would look for; before the first failure in
+         * this life of the container it is an earlier life's. */
+        size_t shown = c->failing_streak > 0 ? strcspn(c->health_output, "\r\n") : 0;
         step_says(a, "%s, %s%s%.*s",
                   c->state == CONTAINER_RUNNING ? "running" : container_state_name(c->state),
                   container_health_name(c->health), shown ? ": " : "",

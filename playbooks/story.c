@@ -181,6 +181,17 @@ static int64_t own_time_ms(const struct run *run, const struct action_run *a)
     return own < took ? own : took;
 }
 
+json_t *story_own_times(const struct run *run)
+{
+    json_t *times = json_object();
+    for (size_t i = 0; i < run->plan->action_count; i++) {
+        const struct action_run *a = &run->actions[i];
+        if (a->started_ms)
+            json_set_int(times, a->action->id, own_time_ms(run, a));
+    }
+    return times;
+}
+
 int64_t story_critical_ms(const struct run *run)
 {
     const struct plan *plan = run->plan;

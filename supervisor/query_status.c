@@ -114,6 +114,19 @@ static void status_runs(struct status *s)
 /* --- the database -------------------------------------------------------------------------------
  */
 
+/* A superuser still gets in by a reserved slot where the apps are refused: that is exhaustion too.
+ */
+static void judge_slots(struct status *s, const struct db_activity *activity)
+{
+    const char *state = json_text_at(s->database, "state", "");
+    int slots = activity->max_connections - activity->reserved;
+    if (strcmp(state, db_state_name(DB_READY)) != 0 || activity->available > 0)
+        return;
+    json_set_text(s->database, "state", db_state_name(DB_EXHAUSTED));
+    json_set_text(s->database, "exhaustion", db_exhaustion_name(DB_EXHAUSTION_RESERVED));
+    add_reason(s, "the database is exhausted: all %d ordinary connections are taken", slots);
+}
+
 static void on_activity(void *data, const struct err *e, const struct db_activity *activity)
 {
     struct status *s = data;
@@ -126,6 +139,7 @@ static void on_activity(void *data, const struct err *e, const struct db_activit
                             json_real(db_activity_utilization(activity)));
         json_set_text(s->database, "version", activity->version);
         json_set_bool(s->database, "restricted", activity->restricted);
+        judge_slots(s, activity);
     }
     status_runs(s);
 }
