@@ -1,0 +1,91 @@
+/* The way to the supervisor: a daemon behind a socket (remote.c), or the same application in this
+ * very process (standalone.c). Every sub-command works with both and knows neither.
+ *
+ * Both block: a command does one thing at a time.
+ *
+ * May use: base, control/wire.h.
+ */
+#ifndef SUPERVISORCTL_BACKEND_H
+#define SUPERVISORCTL_BACKEND_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "supervisorctl/options.h"
+
+enum ask {
+    ASK_VERSION,
+    ASK_STATUS,
+    ASK_PLAYBOOKS,
+    ASK_PLAN,
+    ASK_CONNECTIONS,
+    ASK_CLEAN,
+    ASK_RUNS,
+    ASK_RUN,
+    ASK_START,
+    ASK_ABORT,
+    ASKS
+};
+
+struct question {
+    enum ask ask;
+    const char *playbook; /* of a plan */
+    int64_t run;          /* of a run, an abort */
+    const json_t *body;   /* of clean and start */
+};
+
+/* What the watcher of a run wants next. */
+enum follow_wish {
+    FOLLOW_ON,
+    FOLLOW_WIND_UP, /* ask the run to abort, and go on watching: where it runs in our process */
+    FOLLOW_LEAVE,
+};
+
+struct follower {
+    /* One entry of the run; borrowed. */
+    void (*on_entry)(void *data, const json_t *entry);
+    /* About ten times a second, and at once when wake_fd becomes readable. */
+    enum follow_wish (*on_tick)(void *data);
+    /* The connection was lost and is tried again (restored: it is back). */
+    void (*on_gap)(void *data, bool restored, const struct err *e);
+    int wake_fd; /* -1: none */
+    void *data;
+};
+
+struct backend;
+
+struct backend_class {
+    bool runs_outlive_us; /* leaving a run does not stop it */
+    /* 0 and *ret (the caller's), or an exit code with e set. */
+    int (*ask)(struct backend *backend, const struct question *question, json_t **ret,
+               struct err *e);
+    /* Until the run's last entry, or until the follower leaves (both 0), or an exit code with e
+     * set. */
+    int (*follow)(struct backend *backend, int64_t run, const struct follower *follower,
+                  struct err *e);
+    void (*free)(struct backend *backend);
+};
+
+struct backend {
+    const struct backend_class *class;
+};
+
+static inline int backend_ask(struct backend *backend, const struct question *question,
+                              json_t **ret, struct err *e)
+{
+    *ret = NULL;
+    return backend->class->ask(backend, question, ret, e);
+}
+
+static inline void backend_free(struct backend *backend)
+{
+    if (backend)
+        backend->class->free(backend);
+}
+
+/* Never fails: a daemon that is not there is found out by the first question. */
+struct backend *remote_new(const struct ctl_options *options);
+
+/* Opens the state directory, the journal and the engine as the daemon does; 0, or an exit code. */
+int standalone_new(const struct ctl_options *options, struct backend **ret, struct err *e);
+
+#endif

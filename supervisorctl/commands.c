@@ -1,0 +1,121 @@
+/* See commands.h. */
+#include "supervisorctl/commands.h"
+
+#include "base/diag.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+#define CLEAN_OPTIONS                                                                              \
+    (OPTION_BIT(OPTION_IDLE) | OPTION_BIT(OPTION_IDLE_IN_TRANSACTION) |                            \
+     OPTION_BIT(OPTION_APPLICATION) | OPTION_BIT(OPTION_ROLE) | OPTION_BIT(OPTION_DATABASE) |      \
+     OPTION_BIT(OPTION_CLIENT) | OPTION_BIT(OPTION_CONTAINER) | OPTION_BIT(OPTION_PROTECT) |       \
+     OPTION_BIT(OPTION_SUPERUSERS) | OPTION_BIT(OPTION_ALL))
+#define RUN_OPTIONS (OPTION_BIT(OPTION_YES) | OPTION_BIT(OPTION_DETACH))
+
+static const struct ctl_command commands[] = {
+    {"status", "", "show the stack, its database and the run that is under way",
+     "Exit code: 0 healthy, 3 not healthy, 4 no daemon there.\n", 0, 0, 0, true, ctl_status},
+    {"recover", "[PLAYBOOK] [--plan] [--yes] [--detach]", "run a playbook: by default, recover",
+     "On a terminal it shows the plan and asks; elsewhere it runs at once. Then it shows what\n"
+     "happens. Ctrl-C leaves the run to the daemon; with --standalone, it asks the run to wind up\n"
+     "(start again what it stopped). When a run of the same playbook is under way, it joins it.\n",
+     0, 1, OPTION_BIT(OPTION_PLAN) | RUN_OPTIONS, true, ctl_recover},
+    {"clean", "[--dry-run] [--yes] [RULES]", "end leaked database sessions",
+     "By default: sessions idle for more than 60 s, in a transaction or not. Never: replication,\n"
+     "backups, the supervisor's own, superusers' unless told. Prints who was ended and why.\n",
+     0, 0, OPTION_BIT(OPTION_DRY_RUN) | RUN_OPTIONS | CLEAN_OPTIONS, true, ctl_clean},
+    {"connections", "", "show who holds the database's connections",
+     "By state, application, client and container, and every session, the oldest first.\n", 0, 0, 0,
+     true, ctl_connections},
+    {"playbooks", "", "list the playbooks", "", 0, 0, 0, true, ctl_playbooks},
+    {"runs", "", "list the last runs, newest first", "", 0, 0, 0, true, ctl_runs},
+    {"run", "ID", "tell the story of a run",
+     "Who asked for it, the evidence taken before, each action with its time and result, the\n"
+     "state before and after.\n",
+     1, 1, 0, true, ctl_run},
+    {"attach", "[ID]", "follow a run: by default, the one that is under way",
+     "Exit code: 0 when the run succeeded or is left to go on, 1 when it failed.\n", 0, 1, 0, true,
+     ctl_attach},
+    {"abort", "[ID]", "end a run: it starts again what it stopped", "", 0, 1, 0, true, ctl_abort},
+    {"check", "[FILE]", "check a configuration file",
+     "Shows every error with its line. Exit code: 0 fine, 2 errors.\n", 0, 1, 0, false, ctl_check},
+    {"init", "", "print a configuration file with every setting at its default", "", 0, 0, 0, false,
+     ctl_init},
+    {"version", "", "show the versions of this command and of the daemon", "", 0, 0, 0, true,
+     ctl_version},
+    {"help", "[COMMAND]", "show help", "", 0, 1, 0, false, ctl_help},
+};
+
+const struct ctl_command *ctl_command_find(const char *name)
+{
+    for (size_t i = 0; name && i < ARRAY_SIZE(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+const char *ctl_command_meant(const char *name)
+{
+    const char *names[ARRAY_SIZE(commands) + 1] = {NULL};
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        names[i] = commands[i].name;
+    return diag_nearest(name, names);
+}
+
+uint32_t ctl_command_accepts(const char *name, bool *ret_known)
+{
+    const struct ctl_command *command = ctl_command_find(name);
+    *ret_known = command;
+    return command ? command->options : 0;
+}
+
+void ctl_print_usage(FILE *out, const char *name)
+{
+    const struct ctl_command *command = ctl_command_find(name);
+    if (command)
+        fprintf(out, "usage: supervisorctl %s%s%s\n", command->name, *command->syntax ? " " : "",
+                command->syntax);
+    else
+        fputs("usage: supervisorctl [OPTIONS] COMMAND …; supervisorctl help shows them\n", out);
+}
+
+static void print_overview(FILE *out)
+{
+    fputs("usage: supervisorctl [OPTIONS] COMMAND [ARGUMENTS]\n\n"
+          "Brings a Docker compose stack back whose PostgreSQL ran out of connections.\n\n"
+          "Commands:\n",
+          out);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
+    fputs("\nOptions, before or behind the command:\n", out);
+    ctl_options_help(out, CTL_GLOBAL_OPTIONS);
+    fputs("\nExit codes: 0 done, 1 failed, 2 usage, 3 not healthy, 4 no daemon or no permission,\n"
+          "5 refused, 124 timed out. The manual: supervisorctl(1).\n",
+          out);
+}
+
+void ctl_print_help(FILE *out, const struct ctl_command *command)
+{
+    if (!command) {
+        print_overview(out);
+        return;
+    }
+    ctl_print_usage(out, command->name);
+    fprintf(out, "\n%s.\n%s", command->summary, command->details);
+    if (command->options) {
+        fputs("\nOptions:\n", out);
+        ctl_options_help(out, command->options);
+    }
+    fputs("\nsupervisorctl help shows the options that every command takes.\n", out);
+}
+
+int ctl_help(struct ctl *ctl)
+{
+    const char *name = ctl->options->arg_count ? ctl->options->args[0] : NULL;
+    const struct ctl_command *command = ctl_command_find(name);
+    if (name && !command)
+        return ctl_fail_usage(ctl, "there is no command '%s'", name);
+    ctl_print_help(ctl->out, command);
+    return WIRE_EXIT_DONE;
+}

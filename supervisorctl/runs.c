@@ -1,0 +1,144 @@
+/* supervisorctl runs, run, attach, abort, playbooks: what there is and what there was. */
+#include "base/mem.h"
+#include "supervisorctl/backend.h"
+#include "supervisorctl/ctl.h"
+#include "supervisorctl/follow.h"
+#include "supervisorctl/story.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Asks, and prints the answer when that is all there is to do (--json, or a failure): then false
+ * with the exit code. */
+static bool ask(struct ctl *ctl, const struct question *question, json_t **ret, int *ret_code)
+{
+    struct err e;
+    *ret_code = backend_ask(ctl->backend, question, ret, &e);
+    if (*ret_code) {
+        ctl_fail(ctl, *ret_code, &e);
+        return false;
+    }
+    if (!ctl->options->json)
+        return true;
+    ctl_print_json(ctl, WIRE_EXIT_DONE, *ret);
+    return false;
+}
+
+static void add_run(struct print_table *table, const json_t *run, int64_t now_ms)
+{
+    char ago[PRINT_AGO_MAX];
+    char took[DURATION_MAX];
+    const char *state = json_text_at(run, "state", "?");
+    print_table_cellf(table, TONE_PLAIN, "%" PRId64, json_int_at(run, "run", 0));
+    print_table_cell(table, TONE_PLAIN, json_text_at(run, "playbook", NULL));
+    print_table_cell(table, print_tone_of(state), state);
+    print_table_cell(table, TONE_PLAIN,
+                     print_ago(json_text_at(run, "started_at", NULL), now_ms, ago));
+    print_table_cell(table, TONE_PLAIN, duration_text(json_int_at(run, "took_ms", 0), took));
+    print_table_cell(table, TONE_PLAIN, json_text_at(run, "trigger", NULL));
+    print_table_cell(table, TONE_PLAIN, json_text_at(run, "requester", NULL));
+    print_table_cell(table, TONE_DIM, json_text_at(run, "text", NULL));
+}
+
+int ctl_runs(struct ctl *ctl)
+{
+    static const char *const headings[] = {">RUN",    "PLAYBOOK", "STATE",     "STARTED", ">TOOK",
+                                           "TRIGGER", "ASKED BY", "WHAT CAME", NULL};
+    struct question question = {.ask = ASK_RUNS};
+    CLEANUP_JSON json_t *answer = NULL;
+    int code;
+    if (!ask(ctl, &question, &answer, &code))
+        return code;
+    const json_t *runs = json_at(answer, "runs");
+    if (json_array_size(runs) == 0) {
+        ctl_say(ctl, "there were no runs yet");
+        return WIRE_EXIT_DONE;
+    }
+    struct print_table *table = print_table_new(headings);
+    for (size_t i = 0; i < json_array_size(runs); i++)
+        add_run(table, json_array_get(runs, i), clock_wall_ms());
+    print_table_end(table, ctl->out, &ctl->style, 0);
+    return WIRE_EXIT_DONE;
+}
+
+int ctl_run(struct ctl *ctl)
+{
+    struct err e;
+    struct question question = {.ask = ASK_RUN};
+    CLEANUP_JSON json_t *run = NULL;
+    int code;
+    if (!ctl_read_run(ctl->options->args[0], &question.run, &e))
+        return ctl_fail(ctl, WIRE_EXIT_USAGE, &e);
+    if (!ask(ctl, &question, &run, &code))
+        return code;
+    story_print(ctl->out, &ctl->style, run, clock_wall_ms());
+    return WIRE_EXIT_DONE;
+}
+
+/* The run that is meant: the one that was typed, or the one that is under way. 0 or an exit
+ * code. */
+static int meant_run(struct ctl *ctl, int64_t *ret, struct err *e)
+{
+    if (ctl->options->arg_count)
+        return ctl_read_run(ctl->options->args[0], ret, e) ? 0 : WIRE_EXIT_USAGE;
+    CLEANUP_JSON json_t *present = NULL;
+    int code = ctl_present_run(ctl, &present, e);
+    if (code)
+        return code;
+    if (!present) {
+        err_set(e, ERR_NOT_FOUND, "no run is under way");
+        err_hint(e, "supervisorctl runs lists those that were");
+        return WIRE_EXIT_FAILED;
+    }
+    *ret = json_int_at(present, "run", 0);
+    return 0;
+}
+
+int ctl_attach(struct ctl *ctl)
+{
+    struct err e;
+    struct question question = {.ask = ASK_RUN};
+    CLEANUP_JSON json_t *run = NULL;
+    int code = meant_run(ctl, &question.run, &e);
+    if (!code)
+        code = backend_ask(ctl->backend, &question, &run, &e);
+    if (code)
+        return ctl_fail(ctl, code, &e);
+    return ctl_watch(ctl, question.run, json_at(run, "plan"), NULL);
+}
+
+int ctl_abort(struct ctl *ctl)
+{
+    struct err e;
+    struct question question = {.ask = ASK_ABORT};
+    CLEANUP_JSON json_t *reply = NULL;
+    int code = meant_run(ctl, &question.run, &e);
+    if (code)
+        return ctl_fail(ctl, code, &e);
+    if (!ask(ctl, &question, &reply, &code))
+        return code;
+    fprintf(ctl->out,
+            "run %" PRId64 " winds up and starts again what it stopped: supervisorctl attach "
+            "%" PRId64 "\n",
+            question.run, question.run);
+    return WIRE_EXIT_DONE;
+}
+
+int ctl_playbooks(struct ctl *ctl)
+{
+    static const char *const headings[] = {"PLAYBOOK", "WHAT IT DOES", NULL};
+    struct question question = {.ask = ASK_PLAYBOOKS};
+    CLEANUP_JSON json_t *answer = NULL;
+    int code;
+    if (!ask(ctl, &question, &answer, &code))
+        return code;
+    const json_t *playbooks = json_is_array(answer) ? answer : json_at(answer, "playbooks");
+    struct print_table *table = print_table_new(headings);
+    for (size_t i = 0; i < json_array_size(playbooks); i++) {
+        const json_t *playbook = json_array_get(playbooks, i);
+        print_table_cell(table, TONE_BOLD, json_text_at(playbook, "name", NULL));
+        print_table_cell(table, TONE_PLAIN, json_text_at(playbook, "description", NULL));
+    }
+    print_table_end(table, ctl->out, &ctl->style, 0);
+    return WIRE_EXIT_DONE;
+}

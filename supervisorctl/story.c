@@ -1,0 +1,328 @@
+/* See story.h. */
+#include "supervisorctl/story.h"
+
+#include "base/mem.h"
+#include "control/wire.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+void story_print_use(FILE *out, const json_t *connections)
+{
+    int64_t used = json_int_at(connections, "used", 0);
+    int64_t slots = json_int_at(connections, "max", 0) - json_int_at(connections, "reserved", 0);
+    fprintf(out, "%" PRId64 " of %" PRId64 " connections used (%.0f%%)", used, slots,
+            json_number_at(connections, "utilization", 0) * 100);
+}
+
+static void print_group(FILE *out, const struct print_style *style, const json_t *items,
+                        const char *const *headings, size_t limit, int indent)
+{
+    struct print_table *table = print_table_new(headings);
+    size_t count = json_array_size(items);
+    for (size_t i = 0; i < count && i < limit; i++) {
+        const json_t *item = json_array_get(items, i);
+        const char *name = json_text_at(item, "name", "?");
+        double oldest_s = json_number_at(item, "oldest_seconds", 0);
+        char oldest[DURATION_MAX];
+        print_table_cellf(table, TONE_PLAIN, "%" PRId64, json_int_at(item, "count", 0));
+        print_table_cell(table, TONE_DIM, duration_text((int64_t)(oldest_s * 1000), oldest));
+        print_table_cell(table, print_tone_of(name), name);
+    }
+    print_table_end(table, out, style, indent);
+    if (count > limit)
+        fprintf(out, "%*s… and %zu more\n", indent, "", count - limit);
+}
+
+void story_print_groups(FILE *out, const struct print_style *style, const json_t *connections,
+                        size_t limit, int indent)
+{
+    static const struct {
+        const char *path;
+        const char *headings[4];
+    } groups[] = {
+        {"groups/state", {">COUNT", ">OLDEST", "STATE", NULL}},
+        {"groups/application", {">COUNT", ">OLDEST", "APPLICATION", NULL}},
+        {"groups/client", {">COUNT", ">OLDEST", "CLIENT", NULL}},
+        {"groups/container", {">COUNT", ">OLDEST", "CONTAINER", NULL}},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+        const json_t *items = json_at(connections, groups[i].path);
+        if (json_array_size(items) == 0)
+            continue;
+        print_group(out, style, items, groups[i].headings, limit, indent);
+        fputc('\n', out);
+    }
+}
+
+/* --- how it ended ----------------------------------------------------------------------------- */
+
+static bool is_well(const json_t *container)
+{
+    const char *health = json_text_at(container, "health", "");
+    return strcmp(json_text_at(container, "state", ""), "running") == 0 &&
+           strcmp(health, "unhealthy") != 0 && strcmp(health, "starting") != 0;
+}
+
+static void print_world(FILE *out, const struct print_style *style, const char *title,
+                        const json_t *world)
+{
+    if (!json_is_object(world))
+        return;
+    const json_t *containers = json_at(world, "containers");
+    const json_t *connections = json_at(world, "connections");
+    const char *database = json_text_at(world, "database", "unknown");
+    size_t well = 0;
+    for (size_t i = 0; i < json_array_size(containers); i++)
+        well += is_well(json_array_get(containers, i));
+    fprintf(out, "%s: database ", title);
+    print_toned(out, style, print_tone_of(database), database);
+    if (json_is_object(connections))
+        fprintf(out, ", %" PRId64 " connections of %" PRId64 " (%.0f%%)",
+                json_int_at(connections, "used", 0), json_int_at(connections, "max", 0),
+                json_number_at(connections, "utilization", 0) * 100);
+    fprintf(out, "; %zu of %zu containers well\n", well, json_array_size(containers));
+}
+
+static void print_left_stopped(FILE *out, const struct print_style *style, const json_t *names)
+{
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        print_toned(out, style, TONE_BAD, "LEFT STOPPED: ");
+        print_text(out, name ? name : "?");
+        fputc('\n', out);
+    }
+}
+
+static void print_times(FILE *out, const json_t *end)
+{
+    char took[DURATION_MAX];
+    char critical[DURATION_MAX];
+    fprintf(out, " in %s", duration_text(json_int_at(end, "took_ms", 0), took));
+    if (json_is_integer(json_at(end, "critical_ms")))
+        fprintf(out, ", critical path %s",
+                duration_text(json_int_at(end, "critical_ms", 0), critical));
+    if (json_is_number(json_at(end, "overhead")))
+        fprintf(out, ", overhead %.1f%%", json_number_at(end, "overhead", 0) * 100);
+}
+
+void story_print_outcome(FILE *out, const struct print_style *style, int64_t run, const json_t *end)
+{
+    const char *state = json_text_at(end, "state", "?");
+    bool good = strcmp(state, "succeeded") == 0;
+    fprintf(out, "run %" PRId64 " ", run);
+    print_toned(out, style, good ? TONE_GOOD : TONE_BAD, state);
+    print_times(out, end);
+    if (!good) {
+        fputs(": ", out);
+        print_text(out, json_text_at(end, "text", "no reason given"));
+    }
+    fputc('\n', out);
+    print_world(out, style, "before", json_at(end, "before"));
+    print_world(out, style, "after", json_at(end, "after"));
+    print_left_stopped(out, style, json_at(end, "left_stopped"));
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static void print_line(FILE *out, const char *label, const char *text)
+{
+    fprintf(out, "  %-9s ", label);
+    print_text(out, text);
+    fputc('\n', out);
+}
+
+static void print_head(FILE *out, const struct print_style *style, const json_t *run,
+                       int64_t now_ms)
+{
+    char ago[PRINT_AGO_MAX];
+    const char *state = json_text_at(run, "state", "?");
+    const char *started = json_text_at(run, "started_at", NULL);
+    CLEANUP_FREE char *asked = mem_printf("%s (%s)", json_text_at(run, "requester", "nobody known"),
+                                          json_text_at(run, "trigger", "?"));
+    CLEANUP_FREE char *when =
+        mem_printf("%s (%s)", started ? started : "-", print_ago(started, now_ms, ago));
+    fprintf(out, "%srun %" PRId64, print_tone_on(style, TONE_BOLD), json_int_at(run, "run", 0));
+    fputs(": ", out);
+    print_text(out, json_text_at(run, "playbook", "?"));
+    fputs(" on ", out);
+    print_text(out, json_text_at(run, "project", "?"));
+    fprintf(out, "%s, ", print_tone_off(style, TONE_BOLD));
+    print_toned(out, style, print_tone_of(state), state);
+    fputc('\n', out);
+    print_line(out, "asked by", asked);
+    print_line(out, "started", when);
+    print_line(out, "plan", json_text_at(run, "plan_id", json_text_at(run, "plan/id", "-")));
+}
+
+static void print_heading(FILE *out, const struct print_style *style, const char *text)
+{
+    fputc('\n', out);
+    print_toned(out, style, TONE_BOLD, text);
+    fputc('\n', out);
+}
+
+static void print_logs(FILE *out, const struct print_style *style, const json_t *detail)
+{
+    const json_t *lines = json_at(detail, "lines");
+    fputs("  log of ", out);
+    print_text(out, json_text_at(detail, "container", "?"));
+    fprintf(out, ", last %zu lines\n", json_array_size(lines));
+    for (size_t i = 0; i < json_array_size(lines); i++) {
+        const char *line = json_string_value(json_array_get(lines, i));
+        fputs("    ", out);
+        print_toned(out, style, TONE_DIM, line ? line : "");
+        fputc('\n', out);
+    }
+}
+
+static void print_database(FILE *out, const struct print_style *style, const json_t *detail)
+{
+    const char *state = json_text_at(detail, "state", "unknown");
+    const char *kind = json_text_at(detail, "exhaustion", NULL);
+    fputs("  database: ", out);
+    print_toned(out, style, print_tone_of(state), state);
+    if (kind) {
+        fputs(", limit met: ", out);
+        print_text(out, kind);
+    }
+    fputc('\n', out);
+    const char *why = json_text_at(detail, "error/message", NULL);
+    if (why) {
+        fputs("    ", out);
+        print_text(out, why);
+        fputc('\n', out);
+    }
+}
+
+static void print_containers(FILE *out, const struct print_style *style, const json_t *detail)
+{
+    static const char *const headings[] = {"CONTAINER", "STATE", "HEALTH", NULL};
+    struct print_table *table = print_table_new(headings);
+    const json_t *list = json_is_array(detail) ? detail : json_at(detail, "containers");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *container = json_array_get(list, i);
+        const char *state = json_text_at(container, "state", NULL);
+        const char *health = json_text_at(container, "health", NULL);
+        print_table_cell(table, TONE_PLAIN, json_text_at(container, "name", NULL));
+        print_table_cell(table, print_tone_of(state ? state : ""), state);
+        print_table_cell(table, print_tone_of(health ? health : ""), health);
+    }
+    print_table_end(table, out, style, 2);
+}
+
+static void print_evidence(FILE *out, const struct print_style *style, const json_t *entry)
+{
+    enum { GROUP_LIMIT = 10 };
+    const char *what = json_text_at(entry, "what", "?");
+    const json_t *detail = json_at(entry, "detail");
+    if (strcmp(what, "logs") == 0) {
+        print_logs(out, style, detail);
+    } else if (strcmp(what, "connections") == 0) {
+        fputs("  ", out);
+        story_print_use(out, detail);
+        fputc('\n', out);
+        story_print_groups(out, style, detail, GROUP_LIMIT, 4);
+    } else if (strcmp(what, "database") == 0) {
+        print_database(out, style, detail);
+    } else if (strcmp(what, "containers") == 0) {
+        print_containers(out, style, detail);
+    } else {
+        print_line(out, "other", what);
+    }
+}
+
+static bool is_type(const json_t *entry, const char *type)
+{
+    return strcmp(json_text_at(entry, "type", ""), type) == 0;
+}
+
+static void print_all_evidence(FILE *out, const struct print_style *style, const json_t *entries)
+{
+    bool any = false;
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        const json_t *entry = json_array_get(entries, i);
+        if (!is_type(entry, WIRE_ENTRY_EVIDENCE))
+            continue;
+        if (!any)
+            print_heading(out, style, "Evidence, taken before anything was touched");
+        any = true;
+        print_evidence(out, style, entry);
+    }
+}
+
+/* The sentence of the plan for an action, or its id. */
+static const char *action_text(const json_t *run, const char *id)
+{
+    const json_t *actions = json_at(run, "plan/actions");
+    for (size_t i = 0; i < json_array_size(actions); i++) {
+        const json_t *action = json_array_get(actions, i);
+        if (strcmp(json_text_at(action, "id", ""), id) == 0)
+            return json_text_at(action, "text", id);
+    }
+    return id;
+}
+
+static void tell(FILE *out, const struct print_style *style, enum print_tone tone,
+                 const json_t *entry, const char *text)
+{
+    fprintf(out, "  %+8.1fs  ", (double)json_int_at(entry, "elapsed_ms", 0) / 1000);
+    print_toned(out, style, tone, text);
+    fputc('\n', out);
+}
+
+static void tell_action(FILE *out, const struct print_style *style, const json_t *run,
+                        const json_t *entry)
+{
+    char took[DURATION_MAX];
+    const char *state = json_text_at(entry, "state", "?");
+    const char *result = json_text_at(entry, "error/message", json_text_at(entry, "text", ""));
+    const char *hint = json_text_at(entry, "error/hint", NULL);
+    bool begins = strcmp(state, "running") == 0;
+    int64_t took_ms = json_int_at(entry, "took_ms", -1);
+    CLEANUP_FREE char *text =
+        mem_printf("%-7s %s%s%s%s%s", begins ? "begin" : state,
+                   action_text(run, json_text_at(entry, "action", "?")), took_ms >= 0 ? ", " : "",
+                   took_ms >= 0 ? duration_text(took_ms, took) : "", *result ? ": " : "", result);
+    tell(out, style, begins ? TONE_DIM : print_tone_of(state), entry, text);
+    if (hint)
+        fprintf(out, "%13s", ""), print_text(out, hint), fputc('\n', out);
+}
+
+static void tell_entry(FILE *out, const struct print_style *style, const json_t *run,
+                       const json_t *entry)
+{
+    if (is_type(entry, WIRE_ENTRY_ACTION)) {
+        tell_action(out, style, run, entry);
+    } else if (is_type(entry, WIRE_ENTRY_NOTE) || is_type(entry, WIRE_ENTRY_RESUME)) {
+        CLEANUP_FREE char *text =
+            mem_printf("%-7s %s", json_text_at(entry, "type", ""), json_text_at(entry, "text", ""));
+        tell(out, style, TONE_WARN, entry, text);
+    } else if (is_type(entry, WIRE_ENTRY_ABORT)) {
+        CLEANUP_FREE char *text =
+            mem_printf("abort   asked for by %s", json_text_at(entry, "by", "nobody known"));
+        tell(out, style, TONE_WARN, entry, text);
+    }
+}
+
+void story_print(FILE *out, const struct print_style *style, const json_t *run, int64_t now_ms)
+{
+    const json_t *entries = json_at(run, "entries");
+    const json_t *end = NULL;
+    print_head(out, style, run, now_ms);
+    print_all_evidence(out, style, entries);
+    print_heading(out, style, "What happened");
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        const json_t *entry = json_array_get(entries, i);
+        tell_entry(out, style, run, entry);
+        if (is_type(entry, WIRE_ENTRY_END))
+            end = entry;
+    }
+    fputc('\n', out);
+    if (end)
+        story_print_outcome(out, style, json_int_at(run, "run", 0), end);
+    else
+        fprintf(out, "it goes on: supervisorctl attach %" PRId64 "\n", json_int_at(run, "run", 0));
+}
