@@ -383,6 +383,28 @@ static const char *why_not(const struct stack_service *service, const struct con
     return NULL;
 }
 
+static bool playbook_starts_database(const struct maker *m)
+{
+    const struct playbook *playbook = m->plan->playbook;
+    for (size_t i = 0; i < playbook->step_count; i++) {
+        const struct step *step = &playbook->steps[i];
+        if ((step->kind == STEP_START || step->kind == STEP_RESTART) &&
+            step_means(m, step, m->stack->database))
+            return true;
+    }
+    return false;
+}
+
+/* What was not running stays untouched, but for the database: a stack whose database is down is
+ * not recovered by leaving it down. It counts as stopped already. */
+static bool is_to_be_raised(const struct maker *m, const struct stack_service *service,
+                            const struct container *c)
+{
+    return service == m->stack->database && !container_is_up(c) && !c->auto_remove &&
+           c->state != CONTAINER_REMOVING && c->state != CONTAINER_DEAD &&
+           playbook_starts_database(m);
+}
+
 static void survey(struct maker *m)
 {
     for (size_t s = 0; s < m->stack->service_count; s++) {
@@ -390,10 +412,15 @@ static void survey(struct maker *m)
         for (size_t i = 0; i < service->container_count; i++) {
             struct place *place = MEM_PUSH(m->places, m->place_count);
             struct container *c = service->containers[i];
-            const char *reason = why_not(service, c);
+            bool raise = is_to_be_raised(m, service, c);
+            const char *reason = raise ? NULL : why_not(service, c);
+            if (raise)
+                *MEM_PUSH(m->plan->notes, m->plan->note_count) = mem_printf(
+                    "the database's container %s is not running: it is started", c->name);
             *place = (struct place){.container = c,
                                     .service = service,
                                     .movable = !reason,
+                                    .stopped = raise,
                                     .stop = NONE,
                                     .start = NONE,
                                     .health = NONE};

@@ -278,18 +278,57 @@ bool step_awaits_engine(struct action_run *a, const struct err *e, loop_fn fn)
 /* --- the graph ---------------------------------------------------------------------------------
  */
 
+/* Whether the container of this action was touched: a stop of it has begun. */
+static bool was_touched(const struct action_run *a)
+{
+    const struct run *run = a->run;
+    bool planned = false;
+    for (size_t i = 0; i < run->plan->action_count; i++) {
+        const struct action_run *stop = &run->actions[i];
+        if (stop->action->kind != ACTION_STOP ||
+            strcmp(stop->action->container_id, a->action->container_id) != 0)
+            continue;
+        planned = true;
+        if (stop->state != ACTION_SKIPPED && stop->state != ACTION_PENDING)
+            return true;
+    }
+    return !planned;
+}
+
+/* Why an action that could begin is skipped instead; NULL when it begins. After a failure there is
+ * nothing to verify, and what was not stopped need not be started. */
+static const char *why_skip(const struct action_run *a)
+{
+    const struct run *run = a->run;
+    if ((run->winding || run->failed) && !a->class->owed)
+        return "skipped: the run is winding up";
+    if (run->winding && !was_touched(a))
+        return "skipped: it was not stopped";
+    return NULL;
+}
+
+/* While winding up, a wait is there for the order alone: nobody is served by waiting long for what
+ * may never be well. */
+static int64_t time_allowed(const struct action_run *a)
+{
+    enum { WINDING_WAIT_MS = 30000 };
+    bool only_waits = a->class->owed && !a->class->patient;
+    int64_t ms = a->action->timeout_ms;
+    return a->run->winding && only_waits && ms > WINDING_WAIT_MS ? WINDING_WAIT_MS : ms;
+}
+
 static void on_intent_written(void *data)
 {
     struct action_run *a = data;
     struct run *run = a->run;
-    if (run->draining || (run->winding && !a->class->owed)) {
+    if (run->draining || why_skip(a)) {
         action_becomes(a, ACTION_PENDING); /* it never began */
         run_turn(run);
         return;
     }
     action_becomes(a, ACTION_RUNNING);
     a->deadline = timer_new(run->loop, on_action_deadline, a);
-    timer_start(a->deadline, a->action->timeout_ms);
+    timer_start(a->deadline, time_allowed(a));
     a->class->start(a);
 }
 
@@ -308,10 +347,10 @@ static bool action_is_free(const struct action_run *a)
     return true;
 }
 
-static void action_skip(struct action_run *a)
+static void action_skip(struct action_run *a, const char *why)
 {
     action_becomes(a, ACTION_SKIPPED);
-    story_add(a->run, story_action(a, "skipped: the run is winding up", NULL, NULL));
+    story_add(a->run, story_action(a, why, NULL, NULL));
 }
 
 /* Begins what can begin; true when every action is settled. */
@@ -321,8 +360,9 @@ static bool run_advance(struct run *run)
     for (size_t i = 0; i < run->plan->action_count; i++) {
         struct action_run *a = &run->actions[i];
         if (a->state == ACTION_PENDING && action_is_free(a) && !run->draining) {
-            if (run->winding && !a->class->owed)
-                action_skip(a);
+            const char *why = why_skip(a);
+            if (why)
+                action_skip(a, why);
             else
                 action_begin(a);
         }

@@ -52,7 +52,8 @@ struct action_run {
     op_id operation; /* the one that is cancelled when the action is given up; 0: none */
     int in_flight;   /* asynchronous calls whose callback has not come */
     void *work;      /* the step's own state */
-    char said[160];  /* the last progress, so that it is not repeated */
+    void (*with_database)(struct action_run *a, struct db *db); /* see step_with_database */
+    char said[160]; /* the last progress, so that it is not repeated */
 };
 
 extern const struct step_class step_capture, step_stop, step_start, step_clean, step_checkpoint,
@@ -83,6 +84,12 @@ int64_t step_left_ms(const struct action_run *a);   /* until the deadline */
 /* True when e says that the Engine is away: the action waits for it (at most two minutes) and
  * calls fn again. */
 bool step_awaits_engine(struct action_run *a, const struct err *e, loop_fn fn);
+
+/* Calls then(a, db) when the database can be asked at all: at once over an open lifeline, else when
+ * a probe has said that it is not hung, away or starting. If it is, the action fails with the
+ * probe's words, in seconds and not at its deadline. Where the address is not known yet (a resumed
+ * run) the stack is looked at first. */
+void step_with_database(struct action_run *a, void (*then)(struct action_run *a, struct db *db));
 
 /* --- the run -----------------------------------------------------------------------------------
  */

@@ -64,8 +64,8 @@ static json_t *end_entry(const struct run *run)
     json_set_text(entry, "type", "end");
     json_object_set_new(entry, "own_ms", story_own_times(run));
     json_object_set(entry, "left_stopped", run->left_stopped);
-    json_object_set(entry, "before", run->before);
-    json_object_set(entry, "after", run->after);
+    json_object_set_new(entry, "before", run->before ? json_incref(run->before) : json_null());
+    json_object_set_new(entry, "after", run->after ? json_incref(run->after) : json_null());
     return entry;
 }
 

@@ -15,17 +15,15 @@ static void on_checkpoint(void *data, const struct err *e)
                     duration_text(loop_now(a->run->loop) - a->started_ms, took));
 }
 
-static void checkpoint_start(struct action_run *a)
+static void checkpoint_begin(struct action_run *a, struct db *db)
 {
-    struct db *db = reach_db(runner_reach(a->run->runner));
-    if (!db) {
-        struct err e;
-        err_set(&e, ERR_UNREACHABLE, "checkpoint: the database's address is not known");
-        step_fail(a, &e);
-        return;
-    }
     step_says(a, "writing what is dirty");
     step_begins(a, db_checkpoint(db, step_left_ms(a), on_checkpoint, a));
+}
+
+static void checkpoint_start(struct action_run *a)
+{
+    step_with_database(a, checkpoint_begin);
 }
 
 const struct step_class step_checkpoint = {.start = checkpoint_start};

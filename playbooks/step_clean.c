@@ -29,19 +29,17 @@ static void on_cleaned(void *data, const struct err *e, const struct db_clean_re
                     report->victims == 1 ? "" : "s", report->used_after, slots);
 }
 
-static void clean_begin(struct action_run *a, const struct stack *stack)
+static void clean_begin(struct action_run *a, struct db *db)
 {
-    struct db *db = reach_db(runner_reach(a->run->runner));
-    if (!db) {
-        struct err e;
-        err_set(&e, ERR_UNREACHABLE, "clean: the database's address is not known");
-        step_fail(a, &e);
-        return;
-    }
-    struct clean_rules *rules = clean_rules_new(a->action->step, stack);
-    a->work = rules;
+    const struct clean_rules *rules = a->work;
     step_says(a, "ending leaked sessions");
     step_begins(a, db_clean(db, &rules->rules, false, step_left_ms(a), on_cleaned, a));
+}
+
+static void clean_ready(struct action_run *a, const struct stack *stack)
+{
+    a->work = clean_rules_new(a->action->step, stack);
+    step_with_database(a, clean_begin);
 }
 
 static void on_loaded(void *data, const struct err *e, struct stack *stack)
@@ -52,13 +50,13 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
     if (e)
         step_fail(a, e);
     else
-        clean_begin(a, stack);
+        clean_ready(a, stack);
 }
 
 static void clean_start(struct action_run *a)
 {
     if (!clean_rules_want_stack(a->action->step)) {
-        clean_begin(a, NULL);
+        clean_ready(a, NULL);
         return;
     }
     step_begins(a, stack_load(runner_docker(a->run->runner), runner_selector(a->run->runner),

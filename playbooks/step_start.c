@@ -11,6 +11,7 @@
 enum { START_MS = 60000, INSPECT_MS = 5000, STOP_TAIL_MS = 25000 };
 
 struct start_work {
+    bool changed; /* the Engine started it: it was not running */
     bool unpaused, restarted, waited;
 };
 
@@ -78,7 +79,7 @@ static void start_judge(struct action_run *a, const struct container *c)
         step_extend(a, STOP_TAIL_MS + START_MS);
         step_begins(a, docker_wait(docker, c->id, STOP_TAIL_MS, on_exited, a));
     } else if (container_is_up(c)) {
-        step_finish(a, NULL, "started");
+        step_finish(a, NULL, work->changed || work->restarted ? "started" : "was running already");
     } else if (c->exit_code == 0) {
         step_finish(a, NULL, "ran and ended with exit code 0");
     } else {
@@ -111,7 +112,7 @@ static void on_started(void *data, const struct err *e, bool changed)
 {
     struct action_run *a = data;
     struct start_work *work = a->work;
-    (void)changed;
+    work->changed = work->changed || changed;
     if (!step_landed(a) || step_awaits_engine(a, e, start_begin))
         return;
     if (!e) {
