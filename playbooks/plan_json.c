@@ -73,7 +73,7 @@ char *action_text(const struct action *action)
     case ACTION_VERIFY:
         return verify_text(action->step);
     default:
-        return mem_strdup(action_kind_name(action->kind));
+        return mem_strdup("?");
     }
 }
 

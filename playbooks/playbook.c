@@ -302,7 +302,7 @@ static bool read_step(const struct yaml_node *map, struct step *step, struct dia
         .idle_in_transaction_ms = MINUTE,
         .utilization_below = -1,
     };
-    const struct yaml_node *value;
+    const struct yaml_node *value = NULL;
     if (!yaml_expect_map(map, "step", known, diags) || !find_kind(map, step, &value, diags))
         return false;
     step->goes_on = step_table[step->kind].goes_on;
