@@ -107,15 +107,25 @@ static void report_open_handle(uv_handle_t *handle, void *data)
     fprintf(stderr, "loop_free: a %s handle was left open\n", uv_handle_type_name(handle->type));
 }
 
+/* A loop_stop() that was asked for on the way must not end this one early. */
+static void run_to_end(struct loop *loop)
+{
+    do
+        uv_run(&loop->uv, UV_RUN_DEFAULT);
+    while (uv_loop_alive(&loop->uv));
+}
+
 void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
     while (loop->first)
         drain(loop);
+    /* Callbacks of closing handles may defer calls: our own handles close after them. */
+    run_to_end(loop);
     uv_close((uv_handle_t *)&loop->check, NULL);
     uv_close((uv_handle_t *)&loop->idle, NULL);
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    run_to_end(loop);
     if (uv_loop_close(&loop->uv) != 0) {
         uv_walk(&loop->uv, report_open_handle, NULL);
         abort();
