@@ -43,6 +43,7 @@ struct clean {
     size_t from, batch;  /* the targets in the statement that is asked now */
     bool one_by_one;     /* the server denied a batch as a whole */
     bool watching;       /* signals were sent: from here on there is a report in any case */
+    bool blind;          /* the last way in was lost while watching */
     struct timer *again; /* the next look */
     int64_t again_ms;
     struct db_clean_report *fallback; /* what was possible without the back door */
@@ -139,7 +140,8 @@ static void on_remaining(void *data, const struct db__fault *fault, const char *
     struct clean *clean = data;
     CLEANUP_JSON json_t *json = fault ? NULL : parse_answer(value, NULL);
     if (!json) {
-        finish(clean, NULL); /* they were told, and can be watched no longer: reported as stayed */
+        clean->blind = true; /* they were told, and that is all that is known */
+        finish(clean, NULL);
         return;
     }
     mark_gone(clean, json_at(json, "left"));
@@ -316,10 +318,12 @@ static void settle(struct clean *clean, struct target *target)
         item->verdict = DB_SPARED;
     else
         return;
+    const char *what = !target->told  ? "in use again, or changed"
+                       : clean->blind ? "told to end, then the way in was lost"
+                                      : "told to end, and still there";
     size_t len = strlen(item->why);
     if (item->verdict != DB_VICTIM)
-        snprintf(item->why + len, sizeof item->why - len, "; %s",
-                 target->told ? "told to end, and still there" : "in use again, or changed");
+        snprintf(item->why + len, sizeof item->why - len, "; %s", what);
 }
 
 static void settle_all(struct clean *clean)

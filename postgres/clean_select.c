@@ -165,7 +165,7 @@ static void hint_superusers(struct db_clean_report *report, int count, const cha
 {
     err_set(&report->hint, ERR_REFUSED,
             "postgres: %d %s to the superuser %s; not ended unless told", count,
-            count == 1 ? "idle session belongs" : "idle sessions belong", role);
+            count == 1 ? "leaked session belongs" : "leaked sessions belong", role);
     err_hint(&report->hint, "end them with superusers: true, and let the apps log in as a role "
                             "that is no superuser");
 }

@@ -132,7 +132,7 @@ void pg_launch(struct pg *pg)
 PGconn *pg_try(const struct pg *pg, const char *user, const char *application)
 {
     CLEANUP_FREE char *conninfo =
-        mem_printf("host=%s port=%d dbname=app user=%s application_name=%s", pg->dir, pg->port,
+        mem_printf("host=%s port=%d dbname=app user=%s application_name='%s'", pg->dir, pg->port,
                    user, application);
     PGconn *conn = PQconnectdb(conninfo);
     if (PQstatus(conn) == CONNECTION_OK)
