@@ -1,14 +1,18 @@
 """stack-supervisord and supervisorctl as a test drives them: started, asked, killed, read."""
 
+import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab import wait_until
+from labkit.engine_api import UnixConnection
 
 # A sanitizer's finding must fail the test that provoked it, whatever the exit code was to be.
 SANITIZER_EXIT = 86
@@ -25,6 +29,81 @@ class Answer:
     @property
     def json(self):
         return json.loads(self.out)
+
+
+class Refusal(Exception):
+    """The API answered with an error."""
+
+    def __init__(self, status, error):
+        super().__init__(f"{status} {error}")
+        self.status = status
+        self.code = error.get("code")
+        self.message = error.get("message", "")
+        self.hint = error.get("hint") or ""
+
+
+class Story:
+    """The entries of a run as its event stream tells them, from the first, in a thread."""
+
+    def __init__(self, socket_path, run):
+        self.run = run
+        self._entries = []
+        self._over = False
+        self._changed = threading.Condition()
+        self._connection = UnixConnection(socket_path, None)
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        try:
+            self._connection.request("GET", f"/v1/runs/{self.run}/events")
+            answer = self._connection.getresponse()
+            while line := answer.readline():
+                if line.startswith(b"data: "):
+                    self._take(json.loads(line[6:]))
+        except (OSError, http.client.HTTPException, ValueError, AttributeError):
+            pass  # the daemon went away, or we hung up
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+
+    def _take(self, entry):
+        with self._changed:
+            self._entries.append(entry)
+            self._changed.notify_all()
+
+    def entries(self):
+        with self._changed:
+            return list(self._entries)
+
+    def wait(self, matches, timeout=60):
+        """The first entry, past ones included, for which matches(entry) is true."""
+        seen = 0
+        with self._changed:
+            while True:
+                for entry in self._entries[seen:]:
+                    if matches(entry):
+                        return entry
+                seen = len(self._entries)
+                assert not self._over, f"run {self.run} ended without it: {self._entries[-3:]}"
+                if not self._changed.wait(timeout):
+                    raise TimeoutError(f"not told in {timeout} s: {self._entries[-3:]}")
+
+    def wait_action(self, action, state="running", timeout=60):
+        return self.wait(lambda entry: entry["type"] == "action" and entry["action"] == action
+                         and entry["state"] == state, timeout)
+
+    def wait_end(self, timeout=120):
+        return self.wait(lambda entry: entry["type"] == "end", timeout)
+
+    def close(self):
+        connection = self._connection
+        if connection.sock is not None:
+            try:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self._thread.join(timeout=5)
 
 
 class Supervisor:
@@ -51,6 +130,7 @@ class Supervisor:
         self.config_path.write_text("")
         self.process = None
         self.processes = []
+        self.stories = []
 
     # ---- the daemon -------------------------------------------------------------------------
 
@@ -72,7 +152,7 @@ class Supervisor:
     def _answers(self):
         if self.process.poll() is not None:
             raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.log()}")
-        return self.socket.exists() and self.ctl("version").code == 0
+        return self.socket.exists() and self.api("GET", "/v1/version")["pid"] == self.process.pid
 
     def log(self):
         return self.log_path.read_text() if self.log_path.exists() else ""
@@ -84,6 +164,8 @@ class Supervisor:
 
     def end(self):
         """Ends what still runs; fails the test when a program leaked or broke a rule."""
+        for story in self.stories:
+            story.close()
         for process in self.processes:
             if process.poll() is None:
                 process.terminate()
@@ -95,6 +177,32 @@ class Supervisor:
                     raise AssertionError(f"the daemon did not stop:\n{self.log()}") from None
             assert process.returncode != SANITIZER_EXIT, f"a sanitizer's finding:\n{self.log()}"
         self.short.cleanup()
+
+    # ---- the API ----------------------------------------------------------------------------
+
+    def api(self, method, path, body=None, timeout=60):
+        """One request on the control socket; gives the object, raises Refusal."""
+        connection = UnixConnection(self.socket, timeout)
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            content = json.loads(answer.read())
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            raise Refusal(answer.status, content["error"])
+        return content
+
+    def follow(self, run):
+        """The story of a run, told while it goes on."""
+        story = Story(self.socket, run)
+        self.stories.append(story)
+        return story
+
+    def begin(self, playbook="recover", **request):
+        """Starts a run by the API; gives its story."""
+        return self.follow(self.api("POST", "/v1/runs", {"playbook": playbook, **request})["run"])
 
     # ---- the command ------------------------------------------------------------------------
 
