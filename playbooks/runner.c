@@ -134,6 +134,7 @@ static struct playbook *find_playbook(const struct runner *runner, const char *n
                                       const json_t *options, struct err *e)
 {
     struct playbook *playbook = playbook_set_find(runner->playbooks, name);
+    err_clear(e);
     if (!playbook) {
         err_set(e, ERR_NOT_FOUND, "there is no playbook '%s'", name);
         err_hint(e, "supervisorctl recover --help lists them");
