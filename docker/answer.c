@@ -51,10 +51,11 @@ static bool says_gone(const char *message)
            says(message, "no such exec");
 }
 
-/* Podman answers 500 where Docker answers 409. */
+/* Podman answers 500 where Docker answers 409, and so does Docker to an unpause. */
 static bool says_conflict(const char *message)
 {
-    return says(message, "is not running") || says(message, "container state improper");
+    return says(message, "is not running") || says(message, "is not paused") ||
+           says(message, "container state improper");
 }
 
 static enum err_code code_of(int status, const char *message, bool is_json)

@@ -63,10 +63,10 @@ struct container {
     enum container_state state;
     enum container_health health; /* HEALTH_NONE unless running: a dead one's is stale */
     bool has_healthcheck;
+    int health_retries;
     int64_t health_interval_ms; /* effective: Docker's defaults filled in */
     int64_t health_timeout_ms;
     int64_t health_start_period_ms;
-    int health_retries;
     char *health_output; /* the last probe's output, "" if none */
     int failing_streak;
 
@@ -77,8 +77,8 @@ struct container {
     int64_t started_ns, finished_ns; /* since 1970; 0 = never */
     int restart_count;
 
-    char *stop_signal;    /* "" if not set: SIGTERM then */
     int stop_timeout_s;   /* effective: Docker's 10 where none is set */
+    char *stop_signal;    /* "" if not set: SIGTERM then */
     char *restart_policy; /* "no", "always", "unless-stopped", "on-failure" */
     bool auto_remove;     /* --rm: gone once it stops */
     bool tty;

@@ -133,7 +133,7 @@ static int resolve(const char *name, const char *cert_dir, struct docker__host *
 int docker__host_resolve(const struct docker_options *options, struct docker__host *ret,
                          struct err *e)
 {
-    const char *name = options->host ? options->host : env("DOCKER_HOST");
+    const char *name = options->host && *options->host ? options->host : env("DOCKER_HOST");
     CLEANUP_FREE char *cert_dir =
         options->cert_dir ? mem_strdup(options->cert_dir) : cert_dir_of_environment();
     struct docker__host host = {0};

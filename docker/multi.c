@@ -89,14 +89,20 @@ static void on_refused(void *data)
         timer_start(multi->refused, 10);
 }
 
+static struct watch *watch_release(struct watch *watch)
+{
+    struct watch *next = watch->next;
+    poll_free(watch->poll);
+    free(watch);
+    return next;
+}
+
 static void watch_free(struct watch *watch)
 {
     struct watch **at = &watch->multi->watches;
     while (*at != watch)
         at = &(*at)->next;
-    *at = watch->next;
-    poll_free(watch->poll);
-    free(watch);
+    *at = watch_release(watch);
 }
 
 /* A watch that curl forgot to end must not outlive its descriptor: the kernel gives the number
@@ -180,7 +186,7 @@ struct docker__multi *docker__multi_free(struct docker__multi *multi)
     /* The callbacks stay set: newer versions of curl use them while they close idle sockets. */
     curl_multi_cleanup(multi->curl);
     while (multi->watches)
-        watch_free(multi->watches);
+        multi->watches = watch_release(multi->watches);
     timer_free(multi->timer);
     timer_free(multi->refused);
     free(multi);

@@ -286,8 +286,8 @@ static void assume(struct stack *stack, const bool *is_unknown)
     }
     if (names.len)
         stack__note(stack,
-                    "nothing says what these depend on, so they are taken to depend on %s and on "
-                    "nothing else: %s; say it in the configuration (depends_on) or by the "
+                    "nothing says what these depend on, so they are taken to depend on %s: %s; "
+                    "say it in the configuration (depends_on) or by the "
                     "label " STACK__LABEL_DEPENDS,
                     stack->database->name, buf_text(&names));
     buf_free(&names);

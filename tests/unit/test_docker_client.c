@@ -640,6 +640,23 @@ START_TEST(no_engine_is_told_with_the_next_step)
 }
 END_TEST
 
+START_TEST(a_closed_port_is_told)
+{
+    struct asker a;
+    asker_open(&a);
+    docker_free(a.docker);
+    struct docker_options options = {.host = "tcp://127.0.0.1:1"};
+    ck_assert_int_eq(docker_new(a.loop, &options, &a.docker, &a.e), 0);
+    ck_assert_str_eq(docker_host(a.docker), "tcp://127.0.0.1:1");
+    docker_ping(a.docker, 5000, on_done, &a);
+    await(&a, 1);
+    ck_assert_int_eq(a.e.code, ERR_UNREACHABLE);
+    ck_assert_str_eq(a.e.text, "docker: ping: cannot connect to tcp://127.0.0.1:1: Connection "
+                               "refused");
+    asker_close(&a);
+}
+END_TEST
+
 START_TEST(an_answer_that_breaks_off_is_a_lost_connection)
 {
     static const char *const texts[] = {
@@ -887,6 +904,7 @@ int main(void)
         a_command_that_talks_without_end_is_cut_off,
         a_command_that_runs_on_ends_at_its_deadline,
         no_engine_is_told_with_the_next_step,
+        a_closed_port_is_told,
         an_answer_that_breaks_off_is_a_lost_connection,
         what_does_not_speak_http_is_told,
         an_answer_beyond_its_ceiling_is_cut_off,

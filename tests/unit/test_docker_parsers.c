@@ -46,6 +46,7 @@ static void expect_bad_host(const char *given, enum err_code code, const char *w
 START_TEST(an_engine_is_named_by_a_socket_or_by_tcp)
 {
     expect_host(NULL, "unix:///var/run/docker.sock", "http://engine");
+    expect_host("", "unix:///var/run/docker.sock", "http://engine");
     expect_host("/run/d.sock", "unix:///run/d.sock", "http://engine");
     expect_host("unix:///run/d.sock", "unix:///run/d.sock", "http://engine");
     expect_host("tcp://box", "tcp://box:2375", "http://box:2375");
@@ -169,9 +170,12 @@ START_TEST(statuses_become_errors_that_keep_the_engines_words)
 }
 END_TEST
 
-START_TEST(podmans_500_for_a_state_is_a_conflict)
+START_TEST(a_500_for_a_state_is_a_conflict)
 {
     struct err e;
+    ck_assert_int_eq(code_for(500, "{\"message\":\"Container x is not paused\"}", &e),
+                     ERR_CONFLICT);
+    /* Podman's: */
     ck_assert_int_eq(code_for(500,
                               "{\"cause\":\"container state improper\",\"message\":\"can only kill "
                               "running containers: container state improper\",\"response\":500}",
@@ -525,7 +529,7 @@ int main(void)
     tcase_add_test(parsers, versions_are_read);
     tcase_add_test(parsers, paths_are_escaped);
     tcase_add_test(parsers, statuses_become_errors_that_keep_the_engines_words);
-    tcase_add_test(parsers, podmans_500_for_a_state_is_a_conflict);
+    tcase_add_test(parsers, a_500_for_a_state_is_a_conflict);
     tcase_add_test(parsers, a_guards_page_is_a_missing_permission_that_names_the_call);
     tcase_add_test(parsers, a_refused_version_says_who_is_too_old);
     tcase_add_test(parsers, foreign_text_becomes_one_tame_line);
