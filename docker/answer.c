@@ -122,7 +122,10 @@ int docker__answer_check(const struct docker__answer *answer, const char *method
     enum err_code code = code_of(answer->status, message, is_json);
     if (is_json)
         return err_set(e, code, "%s (HTTP %d)", message, answer->status);
-    return err_set(e, code, "%s %s: HTTP %d: %s", method, path, answer->status, message);
+    int result = err_set(e, code, "%s %s: HTTP %d: %s", method, path, answer->status, message);
+    if (says(message, "HTTPS server"))
+        err_hint(e, "it speaks TLS: name the certificates (DOCKER_TLS_VERIFY=1, DOCKER_CERT_PATH)");
+    return result;
 }
 
 int docker__parse_version(const char *text)

@@ -167,6 +167,8 @@ START_TEST(statuses_become_errors_that_keep_the_engines_words)
     ck_assert_int_eq(code_for(501, "{\"message\":\"no reading\"}", &e), ERR_UNSUPPORTED);
     ck_assert_int_eq(code_for(503, "", &e), ERR_FAILED);
     ck_assert_ptr_nonnull(strstr(e.text, "(no message)"));
+    code_for(400, "Client sent an HTTP request to an HTTPS server.\n", &e);
+    ck_assert_ptr_nonnull(strstr(e.hint, "DOCKER_CERT_PATH"));
 }
 END_TEST
 
@@ -347,6 +349,19 @@ START_TEST(log_lines_bear_their_stamp_and_long_ones_are_joined)
         docker__log_lines_free(lines);
     }
     buf_free(&stream);
+}
+END_TEST
+
+START_TEST(a_stamp_beyond_reckoning_is_text)
+{
+    struct docker__log_lines *lines = docker__log_lines_new(true, 1 << 20);
+    ck_assert(docker__log_lines_feed(lines, "9579-11-23T04:57:32.2Z x\n", 25));
+    size_t count;
+    const struct docker_log_line *item = docker__log_lines_get(lines, &count);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_int_eq(item[0].time_ns, 0);
+    ck_assert_str_eq(item[0].text, "9579-11-23T04:57:32.2Z x");
+    docker__log_lines_free(lines);
 }
 END_TEST
 
@@ -537,6 +552,7 @@ int main(void)
     tcase_add_test(parsers, frames_come_one_byte_at_a_time);
     tcase_add_test(parsers, what_is_not_framed_is_told);
     tcase_add_test(parsers, log_lines_bear_their_stamp_and_long_ones_are_joined);
+    tcase_add_test(parsers, a_stamp_beyond_reckoning_is_text);
     tcase_add_test(parsers, a_terminals_log_is_cut_at_its_newlines);
     tcase_add_test(parsers, of_too_long_a_log_the_newest_lines_stay);
     tcase_add_test(parsers, a_frame_larger_than_all_of_the_log_is_none);
