@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 enum { DIAG_MAX = 100, WORD_MAX = 64 };
 
@@ -49,6 +50,20 @@ static int diag_compare(const void *a, const void *b)
                               : (x->column > y->column) - (x->column < y->column);
 }
 
+/* Where a line must not be shown any further: a password stands there (libpq's keyword, or between
+ * the ':' and the '@' of a URI). A diagnostic may end in a log that others read. */
+static int diag_visible(const char *line, int len)
+{
+    for (int i = 0; i < len; i++) {
+        if (len - i > 8 && strncasecmp(line + i, "password", 8) == 0)
+            return i + 8;
+        if (len - i > 3 && strncmp(line + i, "://", 3) == 0 &&
+            memchr(line + i, '@', (size_t)(len - i)))
+            return i + 3;
+    }
+    return len;
+}
+
 static void diag_print_source(const struct diag_list *list, const struct diag *item, FILE *out)
 {
     const char *start = list->source;
@@ -59,7 +74,8 @@ static void diag_print_source(const struct diag_list *list, const struct diag *i
     if (!start)
         return;
     int len = (int)strcspn(start, "\r\n");
-    fprintf(out, "%6d | %.*s\n", item->line, len, start);
+    int visible = diag_visible(start, len);
+    fprintf(out, "%6d | %.*s%s\n", item->line, visible, start, visible < len ? " ***" : "");
     fputs("       | ", out);
     /* A tab stays a tab, so that the caret stands under its column on any terminal. */
     for (int i = 0; i < item->column - 1 && i < len; i++)

@@ -208,6 +208,22 @@ static struct yaml_node *build_document(yaml_document_t *document, struct diag_l
     return tree;
 }
 
+/* What stands behind the first document would be ignored without a word. */
+static bool is_the_only_document(yaml_parser_t *parser, const char *text, struct diag_list *diags)
+{
+    yaml_document_t document;
+    if (!yaml_parser_load(parser, &document)) {
+        report_syntax(parser, text, diags);
+        return false;
+    }
+    bool more = yaml_document_get_root_node(&document) != NULL;
+    if (more)
+        diag_add(diags, (int)document.start_mark.line + 1, (int)document.start_mark.column + 1,
+                 "a second document begins here; one file is one document");
+    yaml_document_delete(&document);
+    return !more;
+}
+
 struct yaml_node *yaml_parse(const char *text, size_t len, struct diag_list *diags)
 {
     if (len > YAML_BYTES_MAX) {
@@ -225,6 +241,10 @@ struct yaml_node *yaml_parse(const char *text, size_t len, struct diag_list *dia
     if (yaml_parser_load(&parser, &document)) {
         tree = build_document(&document, diags);
         yaml_document_delete(&document);
+        if (!is_the_only_document(&parser, text, diags)) {
+            yaml_node_free(tree);
+            tree = NULL;
+        }
     } else {
         report_syntax(&parser, text, diags);
     }

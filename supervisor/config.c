@@ -282,12 +282,13 @@ static char *read_file(const char *path, size_t *ret_len)
     if (!file)
         return NULL;
     char *text = mem_new(FILE_MAX + 2);
+    errno = 0;
     *ret_len = fread(text, 1, FILE_MAX + 1, file);
-    bool failed = ferror(file);
+    int problem = ferror(file) ? errno : 0; /* a directory, a broken disk */
     fclose(file);
-    if (failed) {
+    if (problem) {
         free(text);
-        errno = EIO; /* fread of a directory, a broken disk */
+        errno = problem;
         return NULL;
     }
     return text;
