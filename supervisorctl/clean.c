@@ -43,6 +43,21 @@ static void render_part(FILE *out, const struct print_style *style, const json_t
     render_sessions(out, style, sessions);
 }
 
+/* A grant that is missing, and the statement that gives it. */
+static void render_hint(FILE *out, const struct print_style *style, const json_t *hint)
+{
+    if (!json_is_object(hint))
+        return;
+    print_toned(out, style, TONE_WARN, json_text_at(hint, "message", ""));
+    fputc('\n', out);
+    const char *next = json_text_at(hint, "hint", NULL);
+    if (next) {
+        fputs("  ", out);
+        print_text(out, next);
+        fputc('\n', out);
+    }
+}
+
 void render_clean(FILE *out, const struct print_style *style, const json_t *report)
 {
     bool dry = json_bool_at(report, "dry_run", false);
@@ -52,6 +67,7 @@ void render_clean(FILE *out, const struct print_style *style, const json_t *repo
     render_part(out, style, report, "spared", TONE_PLAIN, "spared");
     render_part(out, style, report, "stayed", TONE_BAD, "told to end, and still there");
     render_part(out, style, report, "denied", TONE_BAD, "could not be ended");
+    render_hint(out, style, json_at(report, "hint"));
     int64_t before = json_int_at(report, "used_before", 0);
     int64_t after = json_int_at(report, "used_after", before);
     if (dry)

@@ -4,6 +4,7 @@
 #include "base/diag.h"
 #include "base/mem.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define CLEAN_OPTIONS                                                                              \
@@ -102,7 +103,8 @@ void ctl_print_help(FILE *out, const struct ctl_command *command)
         return;
     }
     ctl_print_usage(out, command->name);
-    fprintf(out, "\n%s.\n%s", command->summary, command->details);
+    fprintf(out, "\n%c%s.\n%s", toupper((unsigned char)command->summary[0]), command->summary + 1,
+            command->details);
     if (command->options) {
         fputs("\nOptions:\n", out);
         ctl_options_help(out, command->options);

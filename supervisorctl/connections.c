@@ -38,14 +38,17 @@ static void print_sessions(struct ctl *ctl, const json_t *sessions)
         CLEANUP_FREE char *remarks = remarks_of(session);
         print_table_cellf(table, TONE_PLAIN, "%" PRId64, json_int_at(session, "pid", 0));
         print_table_cell(table, print_tone_of(state), state);
-        print_table_cell(table, TONE_PLAIN, age(session, "state_age_s", text));
-        print_table_cell(table, TONE_DIM, age(session, "age_s", text));
+        print_table_cell(table, TONE_PLAIN, age(session, "state_seconds", text));
+        print_table_cell(table, TONE_DIM, age(session, "age_seconds", text));
         print_table_cell(table, TONE_PLAIN, json_text_at(session, "container", NULL));
         print_table_cell(table, TONE_PLAIN, json_text_at(session, "client", NULL));
         print_table_cell(table, TONE_PLAIN, json_text_at(session, "application", NULL));
         print_table_cell(table, TONE_PLAIN, json_text_at(session, "role", NULL));
         print_table_cell(table, TONE_PLAIN, json_text_at(session, "database", NULL));
-        print_table_cell(table, TONE_WARN, *remarks ? remarks + 1 : " ");
+        if (*remarks)
+            print_table_cell(table, TONE_WARN, remarks + 1); /* each begins with a space */
+        else
+            print_table_blank(table);
     }
     print_table_end(table, ctl->out, &ctl->style, 0);
 }

@@ -319,6 +319,15 @@ static int scan_command(struct ctl_options *o, int argc, char **argv, uint32_t a
     return failed;
 }
 
+/* An error in front of --json is to be told as JSON too. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
 /* What only means something together with something else must not be ignored in silence. */
 static int check_together(const struct ctl_options *o, struct err *e)
 {
@@ -339,8 +348,9 @@ static int check_together(const struct ctl_options *o, struct err *e)
 int ctl_options_parse(int argc, char **argv, ctl_accepts_fn accepts, struct ctl_options *options,
                       struct err *e)
 {
-    *options =
-        (struct ctl_options){.socket = WIRE_SOCKET_DEFAULT, .state_dir = WIRE_STATE_DIR_DEFAULT};
+    *options = (struct ctl_options){.socket = WIRE_SOCKET_DEFAULT,
+                                    .state_dir = WIRE_STATE_DIR_DEFAULT,
+                                    .json = asks_for_json(argc, argv)};
     int failed = apply_environment(options, e);
     if (!failed)
         failed = scan_globals(options, argc, argv, e);

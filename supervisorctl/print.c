@@ -213,6 +213,12 @@ void print_table_cell(struct print_table *table, enum print_tone tone, const cha
     *cell = (struct cell){clean_copy(text && *text ? text : "-"), tone};
 }
 
+void print_table_blank(struct print_table *table)
+{
+    struct cell *cell = MEM_PUSH(table->cells, table->count);
+    cell->text = mem_strdup("");
+}
+
 void print_table_cellf(struct print_table *table, enum print_tone tone, const char *format, ...)
 {
     va_list args;
@@ -246,17 +252,23 @@ static size_t *column_widths(const struct print_table *table)
     return widths;
 }
 
-static void print_cell(const struct print_table *table, const size_t *widths, size_t column,
-                       const struct cell *cell, FILE *out, const struct print_style *style)
+static void add_cell(const struct print_table *table, const size_t *widths, size_t column,
+                     const struct cell *cell, struct buf *row, const struct print_style *style)
 {
     int padding = (int)(widths[column] - print_width(cell->text));
     bool right = aligns_right(table, column);
-    fprintf(out, "%*s%s%s%s", right ? padding : 0, "", print_tone_on(style, cell->tone), cell->text,
-            print_tone_off(style, cell->tone));
-    if (column + 1 == table->columns)
-        fputc('\n', out);
-    else
-        fprintf(out, "%*s", (right ? 0 : padding) + 2, "");
+    buf_printf(row, "%*s%s%s%s", right ? padding : 0, "", print_tone_on(style, cell->tone),
+               cell->text, print_tone_off(style, cell->tone));
+    if (column + 1 < table->columns)
+        buf_printf(row, "%*s", (right ? 0 : padding) + 2, "");
+}
+
+static void print_row(struct buf *row, FILE *out, int indent)
+{
+    while (row->len && row->data[row->len - 1] == ' ')
+        row->data[--row->len] = '\0';
+    fprintf(out, "%*s%s\n", indent, "", buf_text(row));
+    buf_reset(row);
 }
 
 static void table_free(struct print_table *table)
@@ -270,16 +282,20 @@ static void table_free(struct print_table *table)
 void print_table_end(struct print_table *table, FILE *out, const struct print_style *style,
                      int indent)
 {
+    enum { ROW_MAX = 1 << 20 };
     CLEANUP_FREE size_t *widths = column_widths(table);
-    fprintf(out, "%*s", indent, "");
+    struct buf row;
+    buf_init(&row, ROW_MAX);
     for (size_t column = 0; column < table->columns; column++) {
         struct cell cell = {(char *)heading(table, column), TONE_DIM};
-        print_cell(table, widths, column, &cell, out, style);
+        add_cell(table, widths, column, &cell, &row, style);
     }
+    print_row(&row, out, indent);
     for (size_t i = 0; i < table->count; i++) {
-        if (i % table->columns == 0)
-            fprintf(out, "%*s", indent, "");
-        print_cell(table, widths, i % table->columns, &table->cells[i], out, style);
+        add_cell(table, widths, i % table->columns, &table->cells[i], &row, style);
+        if ((i + 1) % table->columns == 0)
+            print_row(&row, out, indent);
     }
+    buf_free(&row);
     table_free(table);
 }

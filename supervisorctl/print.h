@@ -66,6 +66,8 @@ struct print_table;
 
 /* `headings` is a NULL-terminated list; one that begins with '>' is aligned to the right. */
 struct print_table *print_table_new(const char *const *headings);
+/* What is missing (NULL or "") is shown as "-"; a blank cell shows nothing. */
+void print_table_blank(struct print_table *table);
 void print_table_cell(struct print_table *table, enum print_tone tone, const char *text);
 void print_table_cellf(struct print_table *table, enum print_tone tone, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

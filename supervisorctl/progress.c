@@ -160,7 +160,7 @@ static enum print_tone tone_of(enum row_state state)
 static size_t text_width(const struct progress *progress, int columns)
 {
     size_t width = 0;
-    size_t limit = (size_t)columns / 2;
+    size_t limit = (size_t)columns * 2 / 3; /* the rest is for time and news */
     for (size_t i = 0; i < progress->row_count; i++)
         if (print_width(progress->rows[i].text) > width)
             width = print_width(progress->rows[i].text);

@@ -92,7 +92,7 @@ static int transport_error(const struct remote *remote, CURL *curl, CURLcode res
         err_set(e, ERR_TIMEOUT, "%s: no answer within %s", remote->socket,
                 duration_text(limit_ms, limit));
         return WIRE_EXIT_TIMEOUT;
-    case CURLE_BAD_FUNCTION_ARGUMENT: /* a path longer than a socket's address */
+    case CURLE_COULDNT_RESOLVE_HOST: /* how curl calls a path longer than a socket's address */
         err_set(e, ERR_INVALID, "--socket: '%s' cannot be the path of a socket", remote->socket);
         return WIRE_EXIT_USAGE;
     default:
@@ -313,8 +313,8 @@ static int follow_loop(struct stream *stream, CURLM *multi, const char *path, st
             stream->follower->on_gap(stream->follower->data, true, NULL);
         if (!broken)
             return 0;
-        if (code && (!ever || !is_worth_trying_again(e)))
-            return code;
+        if (!ever || (code && !is_worth_trying_again(e)))
+            return code ? code : WIRE_EXIT_FAILED;
         gap = gap && !stream->heard;
         if (stream->heard)
             last_heard = clock_mono_ms();

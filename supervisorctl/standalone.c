@@ -5,6 +5,7 @@
  * acting at the same time.
  */
 #include "base/diag.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "supervisor/app.h"
 #include "supervisor/config.h"
@@ -274,6 +275,7 @@ int standalone_new(const struct ctl_options *options, struct backend **ret, stru
     standalone->backend.class = &standalone_class;
     standalone->limit_ms = options->timeout_ms ? options->timeout_ms : ASK_LIMIT_MS;
     standalone->loop = loop_new();
+    log_set_level(LOG_LEVEL_ERROR); /* the rest is told by answers and entries */
     /* Dying because nobody reads what we print would leave a run half done. */
     signal(SIGPIPE, SIG_IGN);
     struct app_options app_options = {.config = config,

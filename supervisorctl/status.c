@@ -29,7 +29,7 @@ static void print_error(struct ctl *ctl, const json_t *error)
     }
     if (hint) {
         label(ctl, "");
-        fputs("→ ", ctl->out);
+        fputs(ctl->style.unicode ? "→ " : "-> ", ctl->out);
         print_text(ctl->out, hint);
         fputc('\n', ctl->out);
     }
@@ -204,6 +204,17 @@ static void print_run(struct ctl *ctl, const char *name, const json_t *run)
     fputc('\n', ctl->out);
 }
 
+/* There only when there is trouble with it. */
+static void print_journal(struct ctl *ctl, const json_t *trouble)
+{
+    if (!json_is_object(trouble))
+        return;
+    label(ctl, "journal");
+    print_toned(ctl->out, &ctl->style, TONE_BAD, "in trouble: runs are not kept");
+    fputc('\n', ctl->out);
+    print_error(ctl, trouble);
+}
+
 static int exit_of(const json_t *status)
 {
     bool healthy = strcmp(json_text_at(status, "status", "unknown"), "healthy") == 0;
@@ -227,6 +238,7 @@ int ctl_status(struct ctl *ctl)
     print_engine(ctl, json_at(status, "engine"));
     print_run(ctl, "run", json_at(status, "run"));
     print_run(ctl, "last run", json_at(status, "last_run"));
+    print_journal(ctl, json_at(status, "journal"));
     print_notes(ctl, json_at(status, "stack/notes"));
     return exit_of(status);
 }

@@ -33,7 +33,7 @@ static void print_group(FILE *out, const struct print_style *style, const json_t
     }
     print_table_end(table, out, style, indent);
     if (count > limit)
-        fprintf(out, "%*s… and %zu more\n", indent, "", count - limit);
+        fprintf(out, "%*sand %zu more\n", indent, "", count - limit);
 }
 
 void story_print_groups(FILE *out, const struct print_style *style, const json_t *connections,
@@ -266,44 +266,50 @@ static const char *action_text(const json_t *run, const char *id)
 }
 
 static void tell(FILE *out, const struct print_style *style, enum print_tone tone,
-                 const json_t *entry, const char *text)
+                 const json_t *entry, const char *word, const char *text)
 {
-    fprintf(out, "  %+8.1fs  ", (double)json_int_at(entry, "elapsed_ms", 0) / 1000);
-    print_toned(out, style, tone, text);
+    char took[DURATION_MAX] = "";
+    int64_t took_ms = json_int_at(entry, "took_ms", -1);
+    if (took_ms >= 0)
+        duration_text(took_ms, took);
+    fprintf(out, "  %+8.1fs  %s%-8s%s %7s  ", (double)json_int_at(entry, "elapsed_ms", 0) / 1000,
+            print_tone_on(style, tone), word, print_tone_off(style, tone), took);
+    print_text(out, text);
     fputc('\n', out);
 }
 
+/* The beginning is told by the plan's sentence, the end by what came of it. */
 static void tell_action(FILE *out, const struct print_style *style, const json_t *run,
                         const json_t *entry)
 {
-    char took[DURATION_MAX];
     const char *state = json_text_at(entry, "state", "?");
+    const char *id = json_text_at(entry, "action", "?");
+    if (strcmp(state, "running") == 0) {
+        tell(out, style, TONE_DIM, entry, "begin", action_text(run, id));
+        return;
+    }
     const char *result = json_text_at(entry, "error/message", json_text_at(entry, "text", ""));
     const char *hint = json_text_at(entry, "error/hint", NULL);
-    bool begins = strcmp(state, "running") == 0;
-    int64_t took_ms = json_int_at(entry, "took_ms", -1);
-    CLEANUP_FREE char *text =
-        mem_printf("%-7s %s%s%s%s%s", begins ? "begin" : state,
-                   action_text(run, json_text_at(entry, "action", "?")), took_ms >= 0 ? ", " : "",
-                   took_ms >= 0 ? duration_text(took_ms, took) : "", *result ? ": " : "", result);
-    tell(out, style, begins ? TONE_DIM : print_tone_of(state), entry, text);
-    if (hint)
-        fprintf(out, "%13s", ""), print_text(out, hint), fputc('\n', out);
+    CLEANUP_FREE char *text = mem_printf("%s%s%s%s%s", id, *result ? ": " : "", result,
+                                         hint ? "; " : "", hint ? hint : "");
+    char *colon = strchr(text, ':'); /* "stop:shop_web_1" is read as "stop shop_web_1" */
+    if (colon && colon < text + strlen(id))
+        *colon = ' ';
+    tell(out, style, print_tone_of(state), entry, state, text);
 }
 
 static void tell_entry(FILE *out, const struct print_style *style, const json_t *run,
                        const json_t *entry)
 {
+    const char *type = json_text_at(entry, "type", "");
     if (is_type(entry, WIRE_ENTRY_ACTION)) {
         tell_action(out, style, run, entry);
     } else if (is_type(entry, WIRE_ENTRY_NOTE) || is_type(entry, WIRE_ENTRY_RESUME)) {
-        CLEANUP_FREE char *text =
-            mem_printf("%-7s %s", json_text_at(entry, "type", ""), json_text_at(entry, "text", ""));
-        tell(out, style, TONE_WARN, entry, text);
+        tell(out, style, TONE_WARN, entry, type, json_text_at(entry, "text", ""));
     } else if (is_type(entry, WIRE_ENTRY_ABORT)) {
         CLEANUP_FREE char *text =
-            mem_printf("abort   asked for by %s", json_text_at(entry, "by", "nobody known"));
-        tell(out, style, TONE_WARN, entry, text);
+            mem_printf("asked for by %s", json_text_at(entry, "by", "nobody known"));
+        tell(out, style, TONE_WARN, entry, type, text);
     }
 }
 
