@@ -25,13 +25,12 @@ def lab():
         yield running
 
 
-@pytest.fixture
-def stack(lab):
-    """stack(name, flavour=…, …) brings a stack up, healthy, under a project name of its own."""
+def stacks_of(lab):
     projects = []
 
     def up(name, flavour="v1", healthy=True, **options):
-        project = options.pop("project", f"{name}{len(projects) or ''}")
+        base = Path(name).parent.name if "/" in str(name) else name
+        project = options.pop("project", f"{base}{len(projects) or ''}")
         projects.append(project)
         lab.up(name, flavour, project=project, **options)
         if healthy:
@@ -41,6 +40,20 @@ def stack(lab):
     yield up
     for project in projects:
         lab.down(project)
+
+
+@pytest.fixture
+def stack(lab):
+    """stack(name, flavour=…, …) brings a stack up, healthy, under a project name of its own.
+
+    The name is one of the lab's, or the path of a compose file."""
+    yield from stacks_of(lab)
+
+
+@pytest.fixture(scope="module")
+def lasting_stack(lab):
+    """The same for all tests of a file; only one that takes its stack down itself may go beside."""
+    yield from stacks_of(lab)
 
 
 @pytest.fixture

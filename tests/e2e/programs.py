@@ -139,15 +139,19 @@ class Supervisor:
 
     def start(self, *arguments, wait=True):
         """Starts the daemon; returns when its socket answers."""
-        log = open(self.log_path, "a", encoding="utf-8")
-        self.process = subprocess.Popen([self.binaries / "stack-supervisord", *arguments],
-                                        env=self.environment, stdin=subprocess.DEVNULL,
-                                        stdout=log, stderr=log)
-        log.close()
-        self.processes.append(self.process)
+        self.process = self.spawn_daemon(*arguments)
         if wait:
             wait_until(self._answers, 20, f"the daemon to answer; its log:\n{self.log()}")
         return self
+
+    def spawn_daemon(self, *arguments):
+        """Starts a daemon and gives its process, whatever becomes of it."""
+        with open(self.log_path, "a", encoding="utf-8") as log:
+            process = subprocess.Popen([self.binaries / "stack-supervisord", *arguments],
+                                       env=self.environment, stdin=subprocess.DEVNULL,
+                                       stdout=log, stderr=log)
+        self.processes.append(process)
+        return process
 
     def _answers(self):
         if self.process.poll() is not None:
