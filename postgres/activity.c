@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-/* --- the snapshot ------------------------------------------------------------------------------
- */
+/* --- the snapshot --------------------------------------------------------------------------- */
 
 static void free_session(struct db_session *session)
 {
@@ -83,8 +82,7 @@ json_t *db_activity_json(const struct db_activity *activity)
     return json;
 }
 
-/* --- the operation -----------------------------------------------------------------------------
- */
+/* --- the operation -------------------------------------------------------------------------- */
 
 const enum db__way db__ways_to_look[] = {DB__WAY_LIFELINE, DB__WAY_LOGIN, DB__WAY_BACKDOOR,
                                          DB__WAY_NONE};

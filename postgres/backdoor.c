@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- reading what psql printed ---------------------------------------------------------------- */
+/* --- reading what psql printed -------------------------------------------------------------- */
 
 /* The last line that begins with '{': each statement yields its value on one line. */
 static char *find_value(const char *out)
@@ -52,7 +52,7 @@ static void explain(const char *where, const char *out, struct db__fault *ret)
     err_set(&ret->e, ERR_PROTOCOL, "psql gave no answer");
 }
 
-/* An error that stands on a line of its own; a warning's code is not one. */
+/* A code that stands on a line of its own, but for those of plain warnings. */
 static bool find_error(const char *out, char sqlstate[static DB__SQLSTATE_MAX])
 {
     for (const char *line = out; *line;) {
@@ -71,12 +71,12 @@ char *db__backdoor_read(const char *where, const struct err *e, const char *out,
     char sqlstate[DB__SQLSTATE_MAX];
     if (!out)
         out = "";
+    char *value = err_is_set(e) ? NULL : find_value(out);
+    if (value)
+        return value; /* whatever warnings stand beside it */
     if (find_error(out, sqlstate)) {
         db__fault_statement(ret_fault, where, sqlstate);
     } else {
-        char *value = err_is_set(e) ? NULL : find_value(out);
-        if (value)
-            return value;
         explain(where, out, ret_fault);
         if (err_is_set(e) && ret_fault->e.code == ERR_PROTOCOL)
             ret_fault->e = *e;
@@ -85,7 +85,7 @@ char *db__backdoor_read(const char *where, const struct err *e, const char *out,
     return NULL;
 }
 
-/* --- running it ------------------------------------------------------------------------------- */
+/* --- running it ----------------------------------------------------------------------------- */
 
 struct db__backdoor_run {
     struct db *db;

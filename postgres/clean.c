@@ -28,7 +28,8 @@ enum {
 /* What is known of a session that was chosen, beside its item in the report. */
 struct target {
     size_t item;
-    bool told; /* the server has signalled it */
+    bool asked; /* the server has been told to end it, if it is still the one that was chosen */
+    bool told;  /* the server has signalled it */
     bool gone;
 };
 
@@ -42,8 +43,8 @@ struct clean {
     size_t target_count;
     size_t from, batch;  /* the targets in the statement that is asked now */
     bool one_by_one;     /* the server denied a batch as a whole */
-    bool watching;       /* signals were sent: from here on there is a report in any case */
-    bool blind;          /* the last way in was lost while watching */
+    bool acted;          /* signals were sent: from here on there is a report in any case */
+    bool blind;          /* the last way in was lost after that */
     struct timer *again; /* the next look */
     int64_t again_ms;
     struct db_clean_report *fallback; /* what was possible without the back door */
@@ -63,8 +64,7 @@ static struct db_cleaned *item_of(struct clean *clean, const struct target *targ
     return &clean->report->items[target->item];
 }
 
-/* --- the statements -----------------------------------------------------------------------------
- */
+/* --- the statements ------------------------------------------------------------------------- */
 
 /* The caller frees it; what it points to stays the report's. */
 static struct db__victim *make_victims(struct clean *clean, size_t from, size_t count)
@@ -99,8 +99,7 @@ static json_t *parse_answer(const char *value, struct err *e)
     return json_parse(value, strlen(value), "postgres: clean", e);
 }
 
-/* --- watching ------------------------------------------------------------------------------------
- */
+/* --- watching ------------------------------------------------------------------------------- */
 
 static void look_again(void *data);
 
@@ -164,8 +163,7 @@ static void look_again(void *data)
     db__visit_ask(clean->visit, db__sql_remaining(victims, clean->batch), on_remaining, clean);
 }
 
-/* --- ending --------------------------------------------------------------------------------------
- */
+/* --- ending --------------------------------------------------------------------------------- */
 
 static void end_next(struct clean *clean);
 
@@ -184,6 +182,7 @@ static void handle_denial(struct clean *clean)
         deny(clean, &clean->targets[clean->from]);
         clean->from++;
     }
+    clean->acted = true;
     clean->one_by_one = true;
     end_next(clean);
 }
@@ -198,11 +197,14 @@ static void on_ended(void *data, const struct db__fault *fault, const char *valu
     }
     CLEANUP_JSON json_t *json = fault ? NULL : parse_answer(value, &e);
     if (!json) {
-        finish(clean, fault ? &fault->e : &e);
+        clean->blind = clean->acted;
+        finish(clean, clean->acted ? NULL : fault ? &fault->e : &e);
         return;
     }
+    clean->acted = true;
     for (size_t i = 0; i < clean->batch; i++) {
         struct target *target = &clean->targets[clean->from + i];
+        target->asked = true;
         target->told = has_pid(json_at(json, "sent"), item_of(clean, target)->session->pid);
     }
     clean->from += clean->batch;
@@ -213,7 +215,6 @@ static void end_next(struct clean *clean)
 {
     size_t left = clean->target_count - clean->from;
     if (left == 0) {
-        clean->watching = true;
         look_again(clean);
         return;
     }
@@ -229,8 +230,7 @@ static void choose_targets(struct clean *clean)
             MEM_PUSH(clean->targets, clean->target_count)->item = i;
 }
 
-/* --- looking -------------------------------------------------------------------------------------
- */
+/* --- looking -------------------------------------------------------------------------------- */
 
 static void on_snapshot(void *data, const struct db__fault *fault, const char *value);
 
@@ -297,8 +297,7 @@ static void on_snapshot(void *data, const struct db__fault *fault, const char *v
     }
 }
 
-/* --- the operation -------------------------------------------------------------------------------
- */
+/* --- the operation -------------------------------------------------------------------------- */
 
 static void drop(struct op *op)
 {
@@ -307,31 +306,33 @@ static void drop(struct op *op)
     timer_stop(clean->again);
 }
 
+static const char *why_there(const struct clean *clean, const struct target *target)
+{
+    if (!target->asked)
+        return "there was no time left to end it";
+    if (!target->told)
+        return "in use again, or changed";
+    return clean->blind ? "told to end, then the way in was lost" : "told to end, and still there";
+}
+
 static void settle(struct clean *clean, struct target *target)
 {
     struct db_cleaned *item = item_of(clean, target);
+    bool denied = item->verdict == DB_DENIED;
     if (target->gone)
-        item->verdict = DB_VICTIM; /* also one that was denied and left by itself */
-    else if (target->told)
-        item->verdict = DB_STAYED;
-    else if (item->verdict == DB_VICTIM)
-        item->verdict = DB_SPARED;
-    else
+        item->verdict = DB_VICTIM; /* also one that was denied, and left by itself */
+    if (target->gone || denied)
         return;
-    const char *what = !target->told  ? "in use again, or changed"
-                       : clean->blind ? "told to end, then the way in was lost"
-                                      : "told to end, and still there";
+    item->verdict = target->told ? DB_STAYED : DB_SPARED;
     size_t len = strlen(item->why);
-    if (item->verdict != DB_VICTIM)
-        snprintf(item->why + len, sizeof item->why - len, "; %s", what);
+    snprintf(item->why + len, sizeof item->why - len, "; %s", why_there(clean, target));
 }
 
 static void settle_all(struct clean *clean)
 {
     for (size_t i = 0; i < clean->target_count; i++)
         settle(clean, &clean->targets[i]);
-    db__clean_count(clean->report);
-    db__clean_hint(clean->report);
+    db__clean_finish(clean->report);
 }
 
 static void destroy(struct clean *clean)
@@ -349,7 +350,7 @@ static void destroy(struct clean *clean)
 static void deliver(struct op *op, const struct err *e)
 {
     struct clean *clean = (struct clean *)op;
-    if (e && e->code == ERR_TIMEOUT && clean->watching)
+    if (e && e->code == ERR_TIMEOUT && clean->acted)
         e = NULL; /* those that stay are a result */
     if (!e && !clean->dry_run)
         settle_all(clean);

@@ -4,11 +4,9 @@
 
 #include "postgres/db.h"
 
-/* Sets the numbers of verdicts from the items. */
-void db__clean_count(struct db_clean_report *report);
-
-/* Names the grant that is missing, or the superusers that were spared, in report->hint. */
-void db__clean_hint(struct db_clean_report *report);
+/* When the verdicts are known: groups the items by them, counts them, and names what stood in the
+ * way (a missing grant, superusers that were spared) in report->hint. */
+void db__clean_finish(struct db_clean_report *report);
 
 /* Below this age in its state a session is not, or no longer, a victim. < 0: it never is. */
 double db__clean_min_age_s(const struct db_session *session, const struct db_clean_rules *rules);

@@ -1,9 +1,7 @@
-/* The report of a cleaning: freeing, JSON, counting. May use: base, this folder. */
+/* The report of a cleaning: freeing, JSON. May use: base, this folder. */
 #include "postgres/clean.h"
 
 #include "base/mem.h"
-
-#include <string.h>
 
 void db_clean_report_free(struct db_clean_report *report)
 {
@@ -12,29 +10,6 @@ void db_clean_report_free(struct db_clean_report *report)
     db_activity_free(report->activity);
     free(report->items);
     free(report);
-}
-
-void db__clean_count(struct db_clean_report *report)
-{
-    report->victims = report->spared = report->stayed = report->denied = 0;
-    for (size_t i = 0; i < report->count; i++) {
-        switch (report->items[i].verdict) {
-        case DB_VICTIM:
-            report->victims++;
-            break;
-        case DB_SPARED:
-            report->spared++;
-            break;
-        case DB_STAYED:
-            report->stayed++;
-            break;
-        case DB_DENIED:
-            report->denied++;
-            break;
-        case DB_VERDICTS:
-            break;
-        }
-    }
 }
 
 static json_t *item_json(const struct db_cleaned *item)

@@ -16,8 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- the questions -----------------------------------------------------------------------------
- */
+/* --- the questions -------------------------------------------------------------------------- */
 
 static bool passes(const char *const *filter, const char *name)
 {
@@ -102,8 +101,7 @@ static void decide(struct db_cleaned *item, const struct db_clean_rules *rules, 
              reason ? reason : "");
 }
 
-/* --- order -------------------------------------------------------------------------------------
- */
+/* --- order ---------------------------------------------------------------------------------- */
 
 /* Who blocks others first, then open transactions, then the oldest: with a limit, and when time
  * runs out, the worst ones have gone. */
@@ -126,24 +124,26 @@ static void sort(struct db_cleaned *items, size_t count)
         qsort(items, count, sizeof *items, compare_harm);
 }
 
-/* Victims first, each group in its order. */
+/* Victims first, each group in the order that it has. */
 static void group(struct db_clean_report *report)
 {
-    static const enum db_verdict order[] = {DB_VICTIM, DB_DENIED, DB_SPARED};
-    if (report->count == 0)
-        return;
+    static const enum db_verdict order[] = {DB_VICTIM, DB_STAYED, DB_DENIED, DB_SPARED};
+    int *const counts[] = {&report->victims, &report->stayed, &report->denied, &report->spared};
+    _Static_assert(ARRAY_SIZE(order) == DB_VERDICTS, "every verdict has its place");
     struct db_cleaned *grouped = mem_new(report->count * sizeof *grouped);
     size_t at = 0;
-    for (size_t group = 0; group < ARRAY_SIZE(order); group++)
-        for (size_t i = 0; i < report->count; i++)
-            if (report->items[i].verdict == order[group])
-                grouped[at++] = report->items[i];
+    for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+        size_t first = at;
+        for (size_t j = 0; j < report->count; j++)
+            if (report->items[j].verdict == order[i])
+                grouped[at++] = report->items[j];
+        *counts[i] = (int)(at - first);
+    }
     free(report->items);
     report->items = grouped;
 }
 
-/* --- what stands in the way ---------------------------------------------------------------------
- */
+/* --- what stands in the way ----------------------------------------------------------------- */
 
 static void hint_grant(struct db_clean_report *report, bool cannot_see, bool cannot_end)
 {
@@ -170,7 +170,7 @@ static void hint_superusers(struct db_clean_report *report, int count, const cha
                             "that is no superuser");
 }
 
-void db__clean_hint(struct db_clean_report *report)
+static void hint(struct db_clean_report *report)
 {
     bool cannot_end = false;
     int superusers = 0;
@@ -191,8 +191,13 @@ void db__clean_hint(struct db_clean_report *report)
         hint_superusers(report, superusers, role);
 }
 
-/* --- the report ---------------------------------------------------------------------------------
- */
+void db__clean_finish(struct db_clean_report *report)
+{
+    group(report);
+    hint(report);
+}
+
+/* --- the report ----------------------------------------------------------------------------- */
 
 struct db_clean_report *db_clean_select(struct db_activity *activity,
                                         const struct db_clean_rules *rules)
@@ -211,8 +216,6 @@ struct db_clean_report *db_clean_select(struct db_activity *activity,
         decide(&report->items[i], rules, chosen);
         chosen += report->items[i].verdict == DB_VICTIM;
     }
-    group(report);
-    db__clean_count(report);
-    db__clean_hint(report);
+    db__clean_finish(report);
     return report;
 }

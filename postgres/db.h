@@ -26,7 +26,7 @@
 
 struct db;
 
-/* --- the state of a server, by SQLSTATE and never by text ------------------------------------ */
+/* --- the state of a server, by SQLSTATE and never by text ----------------------------------- */
 
 enum db_state {
     DB_UNKNOWN,   /* not asked yet */
@@ -60,7 +60,7 @@ const char *db_state_name(enum db_state state);                /* "ready", "exha
 const char *db_exhaustion_name(enum db_exhaustion exhaustion); /* "reserved", "all", "role", … */
 enum db_state db_state_parse(const char *name);
 
-/* --- making one ------------------------------------------------------------------------------ */
+/* --- making one ----------------------------------------------------------------------------- */
 
 /* How to get in when no login is to be had: runs one SQL text as a superuser inside the server's
  * container and calls done exactly once, never from inside run. The text is one argument of psql's
@@ -92,7 +92,7 @@ struct db *db_free(struct db *db);
 /* "host=127.0.0.1 port=5432 dbname=x user=y": never a password. As long as db lives. */
 const char *db_where(const struct db *db);
 
-/* --- the lifeline ---------------------------------------------------------------------------- */
+/* --- the lifeline --------------------------------------------------------------------------- */
 
 /* Opens the lifeline and keeps it: when it is lost it is tried again after 1 s, doubling to 30 s,
  * never while another login of ours is under way. on_change (may be NULL) tells each opening
@@ -107,7 +107,7 @@ void db_lifeline_retry_now(struct db *db); /* somebody knows the server is up ag
  * shutting down. It ends by itself when nobody listens there any more. */
 void db_expect_shutdown(struct db *db, bool stop_ahead);
 
-/* --- the probe ------------------------------------------------------------------------------- */
+/* --- the probe ------------------------------------------------------------------------------ */
 
 struct db_probe {
     enum db_state state;
@@ -128,8 +128,7 @@ typedef void (*db_probe_fn)(void *data, const struct db_probe *probe);
  * limit was met. */
 op_id db_probe(struct db *db, int64_t deadline_ms, db_probe_fn done, void *data);
 
-/* --- who holds the connections -----------------------------------------------------------------
- */
+/* --- who holds the connections -------------------------------------------------------------- */
 
 struct db_session {
     int pid;
@@ -178,7 +177,7 @@ int db_activity_parse(const char *text, size_t len, struct db_activity **ret, st
 /* used / (max - reserved), 0 when unknown. */
 double db_activity_utilization(const struct db_activity *activity);
 
-/* --- cleaning -------------------------------------------------------------------------------- */
+/* --- cleaning ------------------------------------------------------------------------------- */
 
 struct db_clean_rules {
     int64_t idle_ms;                /* end sessions idle longer than this; < 0: leave them */
@@ -242,7 +241,7 @@ op_id db_clean(struct db *db, const struct db_clean_rules *rules, bool dry_run, 
  * "hint":{"code":…,"message":…,"hint":…} or null} */
 json_t *db_clean_report_json(const struct db_clean_report *report);
 
-/* --- the rest -------------------------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------------------------- */
 
 typedef void (*db_done_fn)(void *data, const struct err *e);
 

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-enum { PATIENCE_MS = 1000 }; /* a server that is stopped never closes its end */
-
 struct db__farewell {
     struct poll *poll;
     struct timer *patience;
@@ -36,14 +34,15 @@ static void on_readable(void *data, int status, int events)
         finish(farewell);
 }
 
-struct db__farewell *db__farewell_new(struct loop *loop, int fd, loop_fn gone, void *data)
+struct db__farewell *db__farewell_new(struct loop *loop, int fd, int64_t patience_ms, loop_fn gone,
+                                      void *data)
 {
     struct db__farewell *farewell = mem_new(sizeof *farewell);
     *farewell = (struct db__farewell){.fd = fd, .gone = gone, .data = data};
     shutdown(fd, SHUT_WR);
     farewell->poll = poll_new(loop, fd, UV_READABLE, on_readable, farewell);
     farewell->patience = timer_new(loop, finish, farewell);
-    timer_start(farewell->patience, farewell->poll ? PATIENCE_MS : 0);
+    timer_start(farewell->patience, farewell->poll ? patience_ms : 0);
     return farewell;
 }
 

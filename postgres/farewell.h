@@ -12,10 +12,12 @@
 
 struct db__farewell;
 
-/* Takes a descriptor over, closes our direction of it, and reads until the peer has closed his, at
- * most a second. gone is called once, never from inside; the farewell is over then and its pointer
+/* Takes a descriptor over, closes our direction of it, and reads until the peer has closed his, or
+ * for patience_ms: a process that is stopped never closes its end, and what is left of it then is
+ * the server's. gone is called once, never from inside; the farewell is over then and its pointer
  * dead. */
-struct db__farewell *db__farewell_new(struct loop *loop, int fd, loop_fn gone, void *data);
+struct db__farewell *db__farewell_new(struct loop *loop, int fd, int64_t patience_ms, loop_fn gone,
+                                      void *data);
 
 /* Waits no longer; gone is not called. Accepts NULL; returns NULL. */
 struct db__farewell *db__farewell_free(struct db__farewell *farewell);

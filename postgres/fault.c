@@ -105,6 +105,9 @@ static const struct errno_row errno_table[] = {
     {ECONNRESET,
      {DB_UNREACHABLE, ERR_UNREACHABLE, "the connection was reset",
       "something stands there that does not keep connections: check host and port"}},
+    {EAGAIN,
+     {DB_HUNG, ERR_TIMEOUT, "the queue of its Unix socket is full",
+      "the server is stopped or overloaded: it takes no connections"}},
     {EPIPE, {DB_UNREACHABLE, ERR_UNREACHABLE, "the connection was closed while we wrote", ""}},
 };
 

@@ -14,7 +14,7 @@ enum {
     GRACE_MS = 3000, /* beyond it a given-up query is stuck: statement_timeout ended it before */
 };
 
-/* --- queries --------------------------------------------------------------------------------- */
+/* --- queries -------------------------------------------------------------------------------- */
 
 static void ask_next(struct db__lifeline *lifeline)
 {
@@ -80,7 +80,7 @@ void db__lifeline_take_back(struct db__lifeline *lifeline, struct db__query *que
     query->pending = false;
 }
 
-/* --- opening, losing ------------------------------------------------------------------------- */
+/* --- opening, losing ------------------------------------------------------------------------ */
 
 static void try_later(struct db__lifeline *lifeline)
 {
@@ -166,6 +166,26 @@ static void attempt_failed(struct db__lifeline *lifeline)
     db__turn_end(&lifeline->db->slots, &lifeline->turn, session);
 }
 
+static void on_may_stay(void *data, const struct db__fault *fault, const char *value)
+{
+    struct db__lifeline *lifeline = data;
+    (void)fault; /* if it could not be set, the lifeline is lost now and then, and opened again */
+    (void)value;
+    free((char *)lifeline->stay.sql);
+    lifeline->stay.sql = NULL;
+}
+
+static void ask_to_stay(struct db__lifeline *lifeline)
+{
+    lifeline->stay = (struct db__query){
+        .sql = db__sql_stay(),
+        .until_ms = loop_now(lifeline->db->loop) + LOGIN_MS,
+        .done = on_may_stay,
+        .data = lifeline,
+    };
+    db__lifeline_ask(lifeline, &lifeline->stay);
+}
+
 static void on_opened(void *data, const struct db__fault *fault)
 {
     struct db__lifeline *lifeline = data;
@@ -178,6 +198,7 @@ static void on_opened(void *data, const struct db__fault *fault)
     lifeline->state = DB__LIFELINE_OPEN;
     lifeline->backoff_ms = BACKOFF_MIN_MS;
     db__turn_keep(&lifeline->db->slots, &lifeline->turn);
+    ask_to_stay(lifeline);
     if (lifeline->on_change)
         lifeline->on_change(lifeline->data, true, NULL);
 }
@@ -231,7 +252,7 @@ void db__lifeline_close(struct db__lifeline *lifeline)
     lifeline->grace = timer_free(lifeline->grace);
 }
 
-/* --- the door's functions -------------------------------------------------------------------- */
+/* --- the door's functions ------------------------------------------------------------------- */
 
 void db_lifeline_keep(struct db *db, db_lifeline_fn on_change, void *data)
 {

@@ -50,6 +50,7 @@ struct db__lifeline {
     struct db__query *queue; /* the first one is asked, unless an abandoned one still is */
     bool asked;              /* the first of the queue is on its way */
     bool abandoned;          /* the session is busy with a query that was taken back */
+    struct db__query stay;   /* the first query: that nobody ends us for being idle */
 };
 
 void db__lifeline_init(struct db__lifeline *lifeline, struct db *db);

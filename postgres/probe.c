@@ -53,8 +53,7 @@ static void conclude(struct probe *probe, const struct db__fault *fault)
     probe->result.why = judged.e;
 }
 
-/* --- 53300: which limit? -----------------------------------------------------------------------
- */
+/* --- 53300: which limit? -------------------------------------------------------------------- */
 
 static void on_counted(void *data, const struct db__fault *fault, const char *value)
 {
@@ -89,8 +88,7 @@ static void count(struct probe *probe)
                   on_counted, probe);
 }
 
-/* --- the login and its statement ----------------------------------------------------------------
- */
+/* --- the login and its statement ------------------------------------------------------------ */
 
 static void on_opened(void *data, const struct db__fault *fault)
 {
@@ -152,8 +150,7 @@ static void on_granted(void *data)
     probe->session = db__session_new(db->loop, db->target, &handler, probe);
 }
 
-/* --- the operation ------------------------------------------------------------------------------
- */
+/* --- the operation -------------------------------------------------------------------------- */
 
 static void drop(struct op *op)
 {

@@ -10,6 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* How long to wait for the server's end of a closed connection. A login that was not answered is
+ * short of it: there the server may be stopped, and somebody else waits to find that out. */
+enum { FAREWELL_OPEN_MS = 1000, FAREWELL_LOGIN_MS = 200 };
+
 struct db__session {
     struct loop *loop;
     const struct db__target *target;
@@ -33,7 +37,7 @@ static const char *where(const struct db__session *session)
     return db__target_where(session->target);
 }
 
-/* --- the login ------------------------------------------------------------------------------- */
+/* --- the login ------------------------------------------------------------------------------ */
 
 static void login_failed(struct db__session *session, const struct db__fault *fault)
 {
@@ -176,7 +180,7 @@ struct db__session *db__session_new(struct loop *loop, const struct db__target *
     return session;
 }
 
-/* --- a query --------------------------------------------------------------------------------- */
+/* --- a query -------------------------------------------------------------------------------- */
 
 static void take_result(struct db__session *session, const PGresult *result)
 {
@@ -288,7 +292,7 @@ static void on_ready(void *data, int status, int events)
         listen_idle(session);
 }
 
-/* --- its state, its end ---------------------------------------------------------------------- */
+/* --- its state, its end --------------------------------------------------------------------- */
 
 bool db__session_is_open(const struct db__session *session)
 {
@@ -316,6 +320,7 @@ struct db__farewell *db__session_close(struct db__session *session, loop_fn gone
 {
     if (!session)
         return NULL;
+    int64_t patience_ms = session->open ? FAREWELL_OPEN_MS : FAREWELL_LOGIN_MS;
     session->closed = true;
     session->open = false;
     session->lookup = db__lookup_free(session->lookup);
@@ -326,5 +331,5 @@ struct db__farewell *db__session_close(struct db__session *session, loop_fn gone
     PQfinish(session->conn);
     session->conn = NULL;
     loop_defer(session->loop, destroy, session); /* we may be inside one of its handlers */
-    return fd < 0 ? NULL : db__farewell_new(session->loop, fd, gone, data);
+    return fd < 0 ? NULL : db__farewell_new(session->loop, fd, patience_ms, gone, data);
 }

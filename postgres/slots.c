@@ -4,14 +4,32 @@
 #include <assert.h>
 #include <stddef.h>
 
+static void leave_queue(struct db__slots *slots, struct db__turn *turn)
+{
+    struct db__turn **at = &slots->first;
+    while (*at != turn)
+        at = &(*at)->next;
+    *at = turn->next;
+    turn->waiting = false;
+}
+
+/* The first of those that would not yield, else the first: to begin a turn while somebody waits
+ * for whom it would have to end at once makes no sense. */
+static struct db__turn *choose(const struct db__slots *slots)
+{
+    for (struct db__turn *turn = slots->first; turn; turn = turn->next)
+        if (!turn->yield)
+            return turn;
+    return slots->first;
+}
+
 static void grant_next(struct db__slots *slots)
 {
-    struct db__turn *turn = slots->first;
-    if (!turn || slots->holder || slots->leaving || slots->closed)
+    if (!slots->first || slots->holder || slots->leaving || slots->closed)
         return;
-    slots->first = turn->next;
+    struct db__turn *turn = choose(slots);
+    leave_queue(slots, turn);
     slots->holder = turn;
-    turn->waiting = false;
     turn->held = true;
     turn->granted(turn->data);
 }
@@ -36,15 +54,6 @@ void db__turn_ask(struct db__slots *slots, struct db__turn *turn)
         slots->holder->yield(slots->holder->data);
     else
         grant_next(slots);
-}
-
-static void leave_queue(struct db__slots *slots, struct db__turn *turn)
-{
-    struct db__turn **at = &slots->first;
-    while (*at != turn)
-        at = &(*at)->next;
-    *at = turn->next;
-    turn->waiting = false;
 }
 
 void db__turn_end(struct db__slots *slots, struct db__turn *turn, struct db__session *session)

@@ -1,9 +1,11 @@
 /* The gate before the second connection slot: one login of ours at a time beside the lifeline.
  *
  * Whoever wants to log in asks for a turn: a probe, a query without a lifeline, a run of the back
- * door, and the lifeline itself while it is being opened. Turns are given in order. Ending a turn
- * hands over the session that was opened in it: the next turn begins only when the server has
- * freed its slot, so that there are never three.
+ * door, and the lifeline itself while it is being opened. Turns are given in order, the
+ * lifeline's when nobody else waits. Ending a turn hands over the session that was opened in it:
+ * the next turn begins only when the server has freed its slot, so that there are never three.
+ * (But for a server whose process is stuck and does not see that we have gone: after a second at
+ * most we go on without it.)
  *
  * May use: base, session.h. Private to postgres/.
  */

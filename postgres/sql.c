@@ -9,8 +9,7 @@
 
 enum { SQL_CEILING = 1024 * 1024 };
 
-/* --- building blocks ---------------------------------------------------------------------------
- */
+/* --- building blocks ------------------------------------------------------------------------ */
 
 /* Client backends. Without pg_monitor the type of others is hidden; a session with a role and a
  * database is one of a client then, or of a parallel worker, which cannot be told. */
@@ -53,8 +52,7 @@ char *db__sql_bounded(const char *sql, int64_t limit_ms)
                       limit, sql);
 }
 
-/* --- looking ------------------------------------------------------------------------------------
- */
+/* --- looking -------------------------------------------------------------------------------- */
 
 char *db__sql_probe(void)
 {
@@ -135,8 +133,7 @@ char *db__sql_exhaustion(const char *application, const char *role, const char *
     return buf_take(&b);
 }
 
-/* --- ending -------------------------------------------------------------------------------------
- */
+/* --- ending --------------------------------------------------------------------------------- */
 
 static void add_victims(struct buf *b, const struct db__victim *victims, size_t count)
 {
@@ -180,6 +177,14 @@ char *db__sql_remaining(const struct db__victim *victims, size_t count)
     buf_puts(&b, " ON v.pid = a.pid AND v.start = a.backend_start), '[]'::jsonb), 'used', "
                  "(SELECT count(*) FROM pg_stat_activity a WHERE " IS_CLIENT "))");
     return buf_take(&b);
+}
+
+char *db__sql_stay(void)
+{
+    /* idle_session_timeout came with PostgreSQL 14. Set only where it is needed: behind a pooler
+     * the setting would stay with a session that may be somebody else's next. */
+    return mem_strdup("SELECT set_config(name, '0', false) FROM pg_settings "
+                      "WHERE name = 'idle_session_timeout' AND setting <> '0'");
 }
 
 char *db__sql_checkpoint(void)

@@ -37,6 +37,9 @@ char *db__sql_terminate(const struct db__victim *victims, size_t count);
 /* {"left":[pid,…],"used":n}: those that are still there, and all client backends. */
 char *db__sql_remaining(const struct db__victim *victims, size_t count);
 
+/* No row, or one of no interest: the session may stay idle for as long as it likes. */
+char *db__sql_stay(void);
+
 /* {"checkpoint":true} */
 char *db__sql_checkpoint(void);
 

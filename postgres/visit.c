@@ -25,7 +25,7 @@ struct db__visit {
     bool failed;
 };
 
-/* --- the answer ------------------------------------------------------------------------------ */
+/* --- the answer ----------------------------------------------------------------------------- */
 
 static void answer(struct db__visit *visit, const struct db__fault *fault, const char *value)
 {
@@ -105,7 +105,7 @@ static bool took_too_long(const struct db__fault *fault)
     return strcmp(fault->sqlstate, "57014") == 0;
 }
 
-/* --- the lifeline ---------------------------------------------------------------------------- */
+/* --- the lifeline --------------------------------------------------------------------------- */
 
 static void on_lifeline_answer(void *data, const struct db__fault *fault, const char *value)
 {
@@ -126,7 +126,7 @@ static bool by_lifeline(struct db__visit *visit)
     return true;
 }
 
-/* --- a login of our own ---------------------------------------------------------------------- */
+/* --- a login of our own --------------------------------------------------------------------- */
 
 static void query_login(struct db__visit *visit)
 {
@@ -145,13 +145,16 @@ static void on_login_opened(void *data, const struct db__fault *fault)
         return;
     }
     visit->logged_in = true;
+    /* The server lives, and no other way would be faster. */
+    timer_stop(visit->patience);
+    visit->patience_ms = db__left_ms(visit->db, visit->until_ms);
     query_login(visit);
 }
 
 static void on_login_answered(void *data, const struct db__fault *fault, const char *value)
 {
     struct db__visit *visit = data;
-    if (fault && (!db__session_is_open(visit->session) || took_too_long(fault)))
+    if (fault && !db__session_is_open(visit->session))
         way_failed(visit, fault);
     else
         answer(visit, fault, value);
@@ -182,7 +185,7 @@ static bool by_login(struct db__visit *visit)
     return true;
 }
 
-/* --- the back door --------------------------------------------------------------------------- */
+/* --- the back door -------------------------------------------------------------------------- */
 
 static void on_backdoor_done(void *data, const struct db__fault *fault, const char *value)
 {
@@ -205,7 +208,7 @@ static bool by_backdoor(struct db__visit *visit)
     return true;
 }
 
-/* --- the ways in order ------------------------------------------------------------------------ */
+/* --- the ways in order ---------------------------------------------------------------------- */
 
 static bool try_way(struct db__visit *visit)
 {
@@ -222,10 +225,11 @@ static bool try_way(struct db__visit *visit)
     return false;
 }
 
-/* Each way has half of the time that is left, the last one all of it. */
+/* To open and, on the lifeline, to answer, each way has half of the time that is left, the last one
+ * all of it. */
 static void be_patient(struct db__visit *visit)
 {
-    bool last = visit->way[1] == DB__WAY_NONE ||
+    bool last = visit->logged_in || visit->way[1] == DB__WAY_NONE ||
                 (visit->way[1] == DB__WAY_BACKDOOR && !visit->db->backdoor.run);
     visit->patience_ms = db__left_ms(visit->db, visit->until_ms) / (last ? 1 : 2);
     timer_stop(visit->patience);

@@ -21,7 +21,7 @@
 
 static char template_dir[64];
 
-/* --- processes -------------------------------------------------------------------------------- */
+/* --- processes ------------------------------------------------------------------------------ */
 
 static const char *bin_dir(void)
 {
@@ -92,7 +92,7 @@ static void pause_ms(long ms)
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-/* --- the server ------------------------------------------------------------------------------- */
+/* --- the server ----------------------------------------------------------------------------- */
 
 static int bound_socket(int *ret_port)
 {
@@ -244,7 +244,7 @@ void pg_template_remove(void)
     remove_dir(template_dir);
 }
 
-/* --- sessions --------------------------------------------------------------------------------- */
+/* --- sessions ------------------------------------------------------------------------------- */
 
 const char *pg_conninfo(const struct pg *pg, const char *user)
 {
@@ -315,7 +315,7 @@ void crowd_leave(struct crowd *crowd)
         PQfinish(crowd->conns[--crowd->count]);
 }
 
-/* --- the back door ---------------------------------------------------------------------------- */
+/* --- the back door -------------------------------------------------------------------------- */
 
 struct door_run {
     uv_process_t process;
@@ -417,8 +417,7 @@ struct db_backdoor pg_backdoor(struct pg_door *door)
     return (struct db_backdoor){.run = door_run_sql, .context = door};
 }
 
-/* --- the spy, the fakes ------------------------------------------------------------------------
- */
+/* --- the spy, the fakes --------------------------------------------------------------------- */
 
 static void spy(const struct pg *pg, volatile int *most)
 {

@@ -15,8 +15,7 @@ struct db *db_of(struct loop *loop, const char *conninfo, struct pg_door *door)
     return db;
 }
 
-/* --- waiting -----------------------------------------------------------------------------------
- */
+/* --- waiting -------------------------------------------------------------------------------- */
 
 struct wait {
     struct loop *loop;
@@ -45,8 +44,7 @@ void await(struct loop *loop, bool (*holds)(void *data), void *data)
     timer_free(wait.timer);
 }
 
-/* --- operations --------------------------------------------------------------------------------
- */
+/* --- operations ----------------------------------------------------------------------------- */
 
 struct result {
     struct loop *loop;
@@ -131,8 +129,7 @@ struct err checkpoint(struct loop *loop, struct db *db, int64_t deadline_ms)
     return result.e;
 }
 
-/* --- the lifeline ------------------------------------------------------------------------------
- */
+/* --- the lifeline --------------------------------------------------------------------------- */
 
 static void on_change(void *data, bool open, const struct err *e)
 {

@@ -39,8 +39,7 @@ static json_t *clean_well(struct db *db, const struct db_clean_rules *rules, boo
     return json;
 }
 
-/* --- looking ------------------------------------------------------------------------------------
- */
+/* --- looking -------------------------------------------------------------------------------- */
 
 static const json_t *find(const json_t *activity, const char *application)
 {
@@ -180,8 +179,7 @@ START_TEST(nobody_home)
 }
 END_TEST
 
-/* --- cleaning ------------------------------------------------------------------------------------
- */
+/* --- cleaning ------------------------------------------------------------------------------- */
 
 START_TEST(dry_run_ends_nobody)
 {
@@ -420,6 +418,11 @@ static void on_report(void *data, const struct err *e, const struct db_clean_rep
     loop_stop(loop);
 }
 
+static bool door_was_opened(void *data)
+{
+    return ((struct pg_door *)data)->runs > 0;
+}
+
 static bool is_delivered(void *data)
 {
     return ((struct outcome *)data)->delivered;
@@ -490,8 +493,109 @@ START_TEST(server_lost_while_watching)
 }
 END_TEST
 
-/* --- CHECKPOINT ----------------------------------------------------------------------------------
- */
+/* The login that the cleaning came by is ended in the middle: the back door goes on. */
+START_TEST(login_lost_while_watching)
+{
+    struct crowd crowd = {0};
+    crowd_join(&crowd, &pg, "app", 2);
+    kill(PQbackendPID(crowd.conns[0]), SIGSTOP);
+    struct pg_door door = door_of();
+    struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), &door);
+    struct outcome outcome = {0};
+    db_clean(db, &at_once, false, 20000, on_report, &outcome);
+    await(loop, signalled, NULL);
+    pg_run(boss, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                 "WHERE application_name = 'stack-supervisor'");
+    await(loop, door_was_opened, &door);
+    ck_assert(!outcome.delivered);
+    kill(PQbackendPID(crowd.conns[0]), SIGCONT);
+    await(loop, is_delivered, &outcome);
+    ck_assert_uint_eq(count_at(outcome.json, "ended"), 2);
+    json_decref(outcome.json);
+    crowd_leave(&crowd);
+    db_free(db);
+}
+END_TEST
+
+/* A session that was idle when we looked, and works again when we strike. */
+struct waking_door {
+    struct db_backdoor door;
+    PGconn *sleeper;
+    int runs;
+};
+
+static void wake_and_run(void *context, const char *sql, int64_t deadline_ms,
+                         void (*done)(void *data, const struct err *e, const char *out), void *data)
+{
+    struct waking_door *waking = context;
+    if (++waking->runs == 2) /* the first looks, the second ends */
+        pg_run(waking->sleeper, "SELECT 1");
+    waking->door.run(waking->door.context, sql, deadline_ms, done, data);
+}
+
+static bool crowd_is_idle_for_long(void *data)
+{
+    (void)data;
+    return pg_number(boss, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'crowd' "
+                           "AND state_change < clock_timestamp() - interval '1 s'") == 2;
+}
+
+START_TEST(one_that_wakes_up_is_spared)
+{
+    struct crowd crowd = {0};
+    crowd_join(&crowd, &pg, "app", 2);
+    struct pg_door door = door_of();
+    struct waking_door waking = {.door = pg_backdoor(&door), .sleeper = crowd.conns[0]};
+    struct db_backdoor backdoor = {.run = wake_and_run, .context = &waking};
+    struct db_options options = {.conninfo = "host=/nonexistent user=app", .backdoor = &backdoor};
+    struct db *db;
+    ck_assert_int_eq(db_new(loop, &options, &db, NULL), 0);
+    await(loop, crowd_is_idle_for_long, NULL);
+    struct db_clean_rules rules = {.idle_ms = 1000, .idle_in_transaction_ms = -1};
+    CLEANUP_JSON json_t *json = clean_well(db, &rules, false);
+    ck_assert_uint_eq(count_at(json, "ended"), 1);
+    const json_t *spared = json_array_get(json_at(json, "spared"), 0);
+    ck_assert_int_eq(json_int_at(spared, "pid", 0), PQbackendPID(crowd.conns[0]));
+    ck_assert_ptr_nonnull(strstr(json_text_at(spared, "why", ""), "in use again"));
+    ck_assert_int_eq(PQstatus(crowd.conns[0]), CONNECTION_OK);
+    pg_run(crowd.conns[0], "SELECT 1");
+    crowd_leave(&crowd);
+    db_free(db);
+}
+END_TEST
+
+START_TEST(replication_is_never_touched)
+{
+    CLEANUP_FREE char *conninfo =
+        mem_printf("host=%s port=%d user=postgres dbname=app replication=database "
+                   "application_name=sender",
+                   pg.dir, pg.port);
+    PGconn *sender = PQconnectdb(conninfo);
+    ck_assert_msg(PQstatus(sender) == CONNECTION_OK, "%s", PQerrorMessage(sender));
+    PGconn *leak = pg_connect(&pg, "postgres", "leak");
+    struct pg_door door = door_of();
+    struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), &door);
+    struct err e;
+    json_t *seen = look(loop, db, &e);
+    ck_assert_str_eq(json_text_at(find(seen, "sender"), "backend_type", ""), "walsender");
+    ck_assert_int_eq(json_int_at(seen, "used", 0), 3);
+    json_decref(seen);
+    struct db_clean_rules rules = {.all = true, .superusers = true};
+    static const char *const us[] = {"boss", NULL};
+    rules.protect = us;
+    CLEANUP_JSON json_t *json = clean_well(db, &rules, false);
+    ck_assert_uint_eq(count_at(json, "ended"), 1);
+    ck_assert_uint_eq(count_at(json, "spared"), 1);
+    ck_assert_int_eq(pg_number(boss, "SELECT count(*) FROM pg_stat_activity "
+                                     "WHERE application_name = 'sender'"),
+                     1);
+    PQfinish(sender);
+    PQfinish(leak);
+    db_free(db);
+}
+END_TEST
+
+/* --- CHECKPOINT ----------------------------------------------------------------------------- */
 
 static long checkpoints(void)
 {
@@ -569,6 +673,9 @@ int main(void)
     tcase_add_test(real, lifeline_lost_while_watching);
     tcase_add_test(real, cancelled_while_watching);
     tcase_add_test(real, server_lost_while_watching);
+    tcase_add_test(real, login_lost_while_watching);
+    tcase_add_test(real, one_that_wakes_up_is_spared);
+    tcase_add_test(real, replication_is_never_touched);
     tcase_add_test(real, checkpoint_by_every_way);
     tcase_add_test(real, checkpoint_without_the_right);
     suite_add_tcase(suite, real);

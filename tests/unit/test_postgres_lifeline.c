@@ -45,8 +45,7 @@ static bool none_of_ours(void *data)
 
 static const struct db_clean_rules at_once = {.idle_ms = 0, .idle_in_transaction_ms = 0};
 
-/* --- opening, losing, opening again -------------------------------------------------------------
- */
+/* --- opening, losing, opening again --------------------------------------------------------- */
 
 START_TEST(opens_and_says_goodbye)
 {
@@ -146,8 +145,33 @@ START_TEST(notices_a_setting_that_changes)
 }
 END_TEST
 
+static bool is_lost(void *data)
+{
+    PGconn *conn = data;
+    return PQconsumeInput(conn) == 0 || PQstatus(conn) == CONNECTION_BAD;
+}
+
+START_TEST(is_not_ended_for_being_idle)
+{
+    struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), NULL);
+    pg_run(boss, "SET idle_session_timeout = 0");
+    pg_run(boss, "ALTER SYSTEM SET idle_session_timeout = '100ms'");
+    pg_run(boss, "SELECT pg_reload_conf()");
+    while (pg_number(boss, "SELECT count(*) FROM pg_file_settings WHERE applied AND "
+                           "name = 'idle_session_timeout'") != 1)
+        ;
+    keep_lifeline(db, loop, &lifeline);
+    PGconn *other = pg_connect(&pg, "app", "other");
+    await(loop, is_lost, other); /* who came later is ended */
+    ck_assert(db_lifeline_is_open(db));
+    ck_assert_int_eq(lifeline.lost, 0);
+    PQfinish(other);
+    db_free(db);
+}
+END_TEST
+
 /* --- questions
- * ------------------------------------------------------------------------------------ */
+ * --------------------------------------------------------------------------- */
 
 struct answers {
     int lifeline, other, failed, wanted;
@@ -229,6 +253,30 @@ START_TEST(lost_while_asked)
 }
 END_TEST
 
+/* What we ask needs the roles, and somebody locks them. Logins need them, too. */
+START_TEST(a_question_that_waits_for_a_lock)
+{
+    struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), NULL);
+    keep_lifeline(db, loop, &lifeline);
+    pg_run(boss, "BEGIN; LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE");
+    struct answers answers = {.wanted = 1};
+    db_activity(db, 800, on_activity, &answers);
+    await(loop, all_came, &answers);
+    ck_assert_int_eq(answers.failed, 1);
+    struct db_probe probe = probe_db(loop, db, 300);
+    ck_assert_int_eq(probe.state, DB_HUNG);
+    ck_assert(probe.lifeline_open);
+    pg_run(boss, "ROLLBACK");
+    /* The server has cut the question off at its limit, and the lifeline lives on. */
+    answers = (struct answers){.wanted = 1};
+    db_activity(db, 10000, on_activity, &answers);
+    await(loop, all_came, &answers);
+    ck_assert_int_eq(answers.lifeline, 1);
+    ck_assert_int_eq(lifeline.lost, 0);
+    db_free(db);
+}
+END_TEST
+
 START_TEST(dropped_while_asked)
 {
     struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), NULL);
@@ -278,7 +326,7 @@ START_TEST(freed_while_the_back_door_runs)
 END_TEST
 
 /* --- two slots
- * -------------------------------------------------------------------------------------- */
+ * --------------------------------------------------------------------------- */
 
 static void on_probe(void *data, const struct db_probe *probe)
 {
@@ -386,9 +434,11 @@ int main(void)
     tcase_add_test(real, a_probe_that_gets_in_brings_it_back);
     tcase_add_test(real, tells_of_a_crash);
     tcase_add_test(real, notices_a_setting_that_changes);
+    tcase_add_test(real, is_not_ended_for_being_idle);
     tcase_add_test(real, many_questions_at_once);
     tcase_add_test(real, stuck_lifeline_is_left_and_replaced);
     tcase_add_test(real, lost_while_asked);
+    tcase_add_test(real, a_question_that_waits_for_a_lock);
     tcase_add_test(real, dropped_while_asked);
     tcase_add_test(real, freed_while_asked);
     tcase_add_test(real, freed_while_the_back_door_runs);

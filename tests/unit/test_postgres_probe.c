@@ -32,7 +32,7 @@ static void end_loop(void)
     loop_free(loop);
 }
 
-/* --- helpers ---------------------------------------------------------------------------------- */
+/* --- helpers -------------------------------------------------------------------------------- */
 
 static struct db *make(const char *conninfo, const struct db_backdoor *door)
 {
@@ -89,7 +89,7 @@ static void open_lifeline(struct db *db, int *changes)
     ck_assert_msg((probe).state == (wanted), "%s instead of %s: %s", db_state_name((probe).state), \
                   db_state_name(wanted), (probe).why.text)
 
-/* --- a server that is well -------------------------------------------------------------------- */
+/* --- a server that is well ------------------------------------------------------------------ */
 
 START_TEST(ready)
 {
@@ -133,8 +133,78 @@ START_TEST(read_only_is_ready)
 }
 END_TEST
 
-/* --- not let in --------------------------------------------------------------------------------
- */
+START_TEST(standby)
+{
+    struct db *db = make(pg_conninfo(&pg, "app"), NULL);
+    pg_halt(&pg, SIGINT);
+    CLEANUP_FREE char *signal_file = mem_printf("%s/data/standby.signal", pg.dir);
+    FILE *out = fopen(signal_file, "w");
+    ck_assert_ptr_nonnull(out);
+    fclose(out);
+    pg_launch(&pg);
+    pg_await_ready(&pg);
+    struct db_probe probe = probe_within(db, 10000);
+    assert_state(probe, DB_READY);
+    ck_assert(probe.is_standby);
+    db_free(db);
+}
+END_TEST
+
+/* A certificate of its own; the test says so and passes where openssl is not installed. */
+static bool switch_tls_on(void)
+{
+    CLEANUP_FREE char *command =
+        mem_printf("cd %s/data && openssl req -new -x509 -days 2 -nodes -subj /CN=test -out "
+                   "server.crt -keyout server.key 2>/dev/null && chmod 600 server.key && "
+                   "chown --reference=PG_VERSION server.key server.crt",
+                   pg.dir);
+    if (system(command) != 0) {
+        puts("no openssl: TLS is not tested");
+        return false;
+    }
+    PGconn *conn = pg_connect(&pg, "postgres", "test");
+    pg_run(conn, "ALTER SYSTEM SET ssl = on");
+    PQfinish(conn);
+    pg_halt(&pg, SIGINT);
+    pg_launch(&pg);
+    pg_await_ready(&pg);
+    return true;
+}
+
+START_TEST(over_tls)
+{
+    if (!switch_tls_on())
+        return;
+    char conninfo[200];
+    snprintf(conninfo, sizeof conninfo, "%s sslmode=require", pg_conninfo(&pg, "app"));
+    struct db_probe probe = probe_of(conninfo);
+    assert_state(probe, DB_READY);
+    /* With sslmode=prefer libpq tries again without TLS when it is refused: on a new socket. */
+    struct crowd crowd = {0};
+    crowd_fill(&crowd, &pg, "app");
+    probe = probe_of(pg_conninfo(&pg, "app"));
+    assert_state(probe, DB_EXHAUSTED);
+    crowd_leave(&crowd);
+    probe = probe_of(pg_conninfo(&pg, "app"));
+    assert_state(probe, DB_READY);
+    snprintf(conninfo, sizeof conninfo, "%s sslmode=verify-full sslrootcert=%s/data/PG_VERSION",
+             pg_conninfo(&pg, "app"), pg.dir);
+    probe = probe_of(conninfo);
+    assert_state(probe, DB_UNREACHABLE);
+}
+END_TEST
+
+START_TEST(no_tls_there)
+{
+    char conninfo[200];
+    snprintf(conninfo, sizeof conninfo, "%s sslmode=require", pg_conninfo(&pg, "app"));
+    struct db_probe probe = probe_of(conninfo);
+    assert_state(probe, DB_UNREACHABLE);
+    ck_assert_int_eq(probe.why.code, ERR_UNSUPPORTED);
+}
+END_TEST
+
+/* --- not let in ----------------------------------------------------------------------------- */
 
 START_TEST(wrong_password)
 {
@@ -222,8 +292,7 @@ START_TEST(no_connect_privilege)
 }
 END_TEST
 
-/* --- nobody there, or somebody else ------------------------------------------------------------
- */
+/* --- nobody there, or somebody else --------------------------------------------------------- */
 
 static struct db_probe probe_port(int port, int64_t deadline_ms)
 {
@@ -326,8 +395,7 @@ START_TEST(freed_under_way)
 }
 END_TEST
 
-/* --- exhausted ---------------------------------------------------------------------------------
- */
+/* --- exhausted ------------------------------------------------------------------------------ */
 
 static struct db_probe probe_exhausted(struct db *db)
 {
@@ -442,8 +510,7 @@ START_TEST(exhausted_and_lifeline_stuck)
 }
 END_TEST
 
-/* --- starting, recovering, shutting down, hung -------------------------------------------------
- */
+/* --- starting, recovering, shutting down, hung ---------------------------------------------- */
 
 START_TEST(hung)
 {
@@ -546,8 +613,7 @@ START_TEST(recovering_after_a_crash_that_the_lifeline_saw)
 }
 END_TEST
 
-/* --- without a server --------------------------------------------------------------------------
- */
+/* --- without a server ----------------------------------------------------------------------- */
 
 START_TEST(names)
 {
@@ -614,6 +680,9 @@ int main(void)
     tcase_add_test(real, ready);
     tcase_add_test(real, ready_by_unix_socket_and_by_name);
     tcase_add_test(real, read_only_is_ready);
+    tcase_add_test(real, standby);
+    tcase_add_test(real, over_tls);
+    tcase_add_test(real, no_tls_there);
     tcase_add_test(real, wrong_password);
     tcase_add_test(real, no_password);
     tcase_add_test(real, password_from_the_environment);

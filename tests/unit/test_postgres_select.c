@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- making snapshots ---------------------------------------------------------------------------
- */
+/* --- making snapshots ----------------------------------------------------------------------- */
 
 /* One session, idle for ten minutes; `more` overrides: JSON members, or "". */
 static json_t *session(int pid, const char *more)
@@ -49,7 +48,7 @@ static struct db_clean_report *select_one(const char *more, const struct db_clea
 }
 
 /* --- a snapshot
- * ------------------------------------------------------------------------------------ */
+ * -------------------------------------------------------------------------- */
 
 START_TEST(snapshot)
 {
@@ -141,7 +140,13 @@ START_TEST(utilization_without_ordinary_slots)
 END_TEST
 
 /* --- whom
- * ------------------------------------------------------------------------------------------ */
+ * -------------------------------------------------------------------------------- */
+
+/* DB_CLEAN_DEFAULTS as an initialiser of static data. */
+#define DEFAULTS                                                                                   \
+    {                                                                                              \
+        .idle_ms = 60000, .idle_in_transaction_ms = 60000                                          \
+    }
 
 static const char *const only_web[] = {"web", NULL};
 static const char *const only_wo[] = {"wo*", NULL};
@@ -156,19 +161,18 @@ static const struct {
     struct db_clean_rules rules;
     int verdict;
 } cases[] = {
-    {"idle for long", "", DB_CLEAN_DEFAULTS, DB_VICTIM},
-    {"exactly at the limit", "\"state_age\":60.0", DB_CLEAN_DEFAULTS, DB_VICTIM},
-    {"idle for a moment", "\"state_age\":59.9", DB_CLEAN_DEFAULTS, NOT_REPORTED},
-    {"active", "\"state\":\"active\"", DB_CLEAN_DEFAULTS, NOT_REPORTED},
-    {"in a transaction", "\"state\":\"idle in transaction\"", DB_CLEAN_DEFAULTS, DB_VICTIM},
-    {"in an aborted one", "\"state\":\"idle in transaction (aborted)\"", DB_CLEAN_DEFAULTS,
-     DB_VICTIM},
+    {"idle for long", "", DEFAULTS, DB_VICTIM},
+    {"exactly at the limit", "\"state_age\":60.0", DEFAULTS, DB_VICTIM},
+    {"idle for a moment", "\"state_age\":59.9", DEFAULTS, NOT_REPORTED},
+    {"active", "\"state\":\"active\"", DEFAULTS, NOT_REPORTED},
+    {"in a transaction", "\"state\":\"idle in transaction\"", DEFAULTS, DB_VICTIM},
+    {"in an aborted one", "\"state\":\"idle in transaction (aborted)\"", DEFAULTS, DB_VICTIM},
     {"idle is left alone", "", {.idle_ms = -1, .idle_in_transaction_ms = 0}, NOT_REPORTED},
     {"transactions are left alone",
      "\"state\":\"idle in transaction\"",
      {.idle_ms = 0, .idle_in_transaction_ms = -1},
      NOT_REPORTED},
-    {"disabled tracking", "\"state\":\"disabled\"", DB_CLEAN_DEFAULTS, NOT_REPORTED},
+    {"disabled tracking", "\"state\":\"disabled\"", DEFAULTS, NOT_REPORTED},
     {"all: active", "\"state\":\"active\",\"state_age\":0", {.all = true}, DB_VICTIM},
     {"ours", "\"ours\":true", {.all = true, .superusers = true}, NOT_REPORTED},
     {"a walsender",
@@ -177,14 +181,14 @@ static const struct {
      NOT_REPORTED},
     {"a background worker", "\"type\":\"parallel worker\"", {.all = true}, NOT_REPORTED},
     {"a backup", "\"backup\":true", {.all = true, .superusers = true}, NOT_REPORTED},
-    {"a superuser", "\"superuser\":true,\"denied\":true", DB_CLEAN_DEFAULTS, DB_SPARED},
+    {"a superuser", "\"superuser\":true,\"denied\":true", DEFAULTS, DB_SPARED},
     {"a superuser, told", "\"superuser\":true", {.superusers = true}, DB_VICTIM},
     {"a superuser, told, no right",
      "\"superuser\":true,\"denied\":true",
      {.superusers = true},
      DB_DENIED},
-    {"no right", "\"denied\":true", DB_CLEAN_DEFAULTS, DB_DENIED},
-    {"hidden", "\"start\":null,\"state\":null,\"type\":null,\"state_age\":null", DB_CLEAN_DEFAULTS,
+    {"no right", "\"denied\":true", DEFAULTS, DB_DENIED},
+    {"hidden", "\"start\":null,\"state\":null,\"type\":null,\"state_age\":null", DEFAULTS,
      NOT_REPORTED},
     {"hidden, all", "\"start\":null,\"state\":null,\"type\":null", {.all = true}, DB_DENIED},
     {"of this application", "", {.applications = only_web}, DB_VICTIM},
@@ -249,7 +253,7 @@ START_TEST(order_and_limit)
 END_TEST
 
 /* --- what is said
- * ---------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------ */
 
 START_TEST(reasons)
 {
