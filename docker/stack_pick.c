@@ -63,19 +63,33 @@ const struct stack_selector *stack__choice_selector(const struct stack__choice *
 /* --- the project
  * -------------------------------------------------------------------------------------- */
 
-/* Of all containers of one project, the surest word for a PostgreSQL. A service that was named as
- * the database is one. */
+/* What the configuration calls the database is one. */
+static bool is_configured_database(const struct stack__choice *choice, const char *service)
+{
+    const char *named = choice->selector.database_service;
+    if (named)
+        return strcmp(service, named) == 0;
+    for (size_t i = 0; i < choice->selector.override_count; i++)
+        if (choice->overrides[i].has_role && choice->overrides[i].role == ROLE_DATABASE &&
+            strcmp(choice->overrides[i].service, service) == 0)
+            return true;
+    return false;
+}
+
+/* Of all containers of one project, the surest word for a PostgreSQL. */
 static enum stack__rank rank_of(const struct stack__choice *choice, const char *project,
                                 struct container *const *containers, size_t count)
 {
-    const char *named = choice->selector.database_service;
     enum stack__rank best = RANK_NONE;
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(containers[i]->project, project) != 0 || stack__is_oneoff(containers[i]))
+        const struct container *container = containers[i];
+        if (strcmp(container->project, project) != 0 || stack__is_oneoff(container))
             continue;
-        enum stack__rank rank = stack__database_rank(containers[i]);
-        if (named)
-            rank = strcmp(containers[i]->service, named) == 0 ? RANK_LABEL : RANK_NONE;
+        enum stack__rank rank = RANK_NONE;
+        if (is_configured_database(choice, container->service))
+            rank = RANK_LABEL;
+        else if (!choice->selector.database_service)
+            rank = stack__database_rank(container);
         best = rank > best ? rank : best;
     }
     return best;

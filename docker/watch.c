@@ -227,11 +227,12 @@ static bool is_podman(const struct docker_watch *watch)
     return strncmp(watch->docker->server, "Libpod", 6) == 0;
 }
 
+/* 0: no replay. Never from before the first connection's: that would be told as news. */
 static int64_t since_ns(const struct docker_watch *watch)
 {
-    if (watch->last_ns > NS_PER_S)
-        return watch->last_ns - NS_PER_S;
-    return watch->start_ns ? watch->start_ns - 2 * NS_PER_S : 0;
+    int64_t first = watch->start_ns ? watch->start_ns - 2 * NS_PER_S : 0;
+    int64_t again = watch->last_ns - NS_PER_S;
+    return again > first ? again : first;
 }
 
 static void open_stream(struct docker_watch *watch)

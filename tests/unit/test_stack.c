@@ -698,6 +698,12 @@ START_TEST(a_project_may_be_found_by_its_named_database)
     load(&l, &selector, 10000);
     ck_assert_msg(l.stack != NULL, "%s", l.e.text);
     ck_assert_str_eq(l.stack->project, "shop");
+    overrides[0].has_role = true;
+    overrides[0].role = ROLE_DATABASE;
+    selector.database_service = NULL;
+    load(&l, &selector, 10000);
+    ck_assert_msg(l.stack != NULL, "%s", l.e.text);
+    ck_assert_str_eq(l.stack->project, "shop");
     loading_close(&l);
 }
 END_TEST
