@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-#include <inttypes.h>
+#include <assert.h>
 #include <langinfo.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -283,6 +283,7 @@ void print_table_end(struct print_table *table, FILE *out, const struct print_st
                      int indent)
 {
     enum { ROW_MAX = 1 << 20 };
+    assert(table->columns > 0);
     CLEANUP_FREE size_t *widths = column_widths(table);
     struct buf row;
     buf_init(&row, ROW_MAX);
