@@ -12,3 +12,7 @@ if(COVERAGE)
     add_compile_options(--coverage -fprofile-update=atomic)
     add_link_options(--coverage)
 endif()
+if(BUILD_FUZZERS)
+    # Coverage feedback in everything that the fuzzers link.
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -261,7 +261,8 @@ static void read_root(struct config *config, const struct yaml_node *root, struc
 int config_parse(const char *name, const char *text, size_t len, struct config **ret,
                  struct diag_list *diags)
 {
-    diag_init(diags, name, text);
+    CLEANUP_FREE char *shown = mem_strndup(text, len); /* diagnostics want a NUL behind it */
+    diag_init(diags, name, shown);
     struct yaml_node *root = yaml_parse(text, len, diags);
     struct config *config = config_new(name);
     if (root)
