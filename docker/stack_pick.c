@@ -114,7 +114,7 @@ static int no_project(struct err *e)
 static int several_projects(const char *names, struct err *e)
 {
     int code = err_set(e, ERR_INVALID, "several compose projects have a PostgreSQL: %s", names);
-    err_hint(e, "name the one to look after: project in the configuration, or --project");
+    err_hint(e, "name one by `stack:` in the configuration");
     return code;
 }
 
