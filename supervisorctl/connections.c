@@ -57,6 +57,8 @@ static void print_head(struct ctl *ctl, const json_t *answer)
 {
     double utilization = json_number_at(answer, "utilization", 0);
     CLEANUP_FREE char *bar = print_bar(utilization, 20);
+    /* A session of ours in a reserved slot makes it one less than none. */
+    int64_t available = json_int_at(answer, "available", 0);
     enum print_tone tone = utilization >= 0.9   ? TONE_BAD
                            : utilization >= 0.6 ? TONE_WARN
                                                 : TONE_GOOD;
@@ -64,7 +66,7 @@ static void print_head(struct ctl *ctl, const json_t *answer)
     fputc(' ', ctl->out);
     story_print_use(ctl->out, answer);
     fprintf(ctl->out, "; %" PRId64 " free, %" PRId64 " of %" PRId64 " reserved; asked by %s\n\n",
-            json_int_at(answer, "available", 0), json_int_at(answer, "reserved", 0),
+            available > 0 ? available : 0, json_int_at(answer, "reserved", 0),
             json_int_at(answer, "max", 0), json_text_at(answer, "by", "?"));
 }
 

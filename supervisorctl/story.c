@@ -164,16 +164,31 @@ static void print_heading(FILE *out, const struct print_style *style, const char
     fputc('\n', out);
 }
 
+/* A server that is out of connections says so again and again: equal lines are shown once. */
+static size_t count_equal(const json_t *lines, size_t first)
+{
+    size_t end = first + 1;
+    while (end < json_array_size(lines) &&
+           json_equal(json_array_get(lines, first), json_array_get(lines, end)))
+        end++;
+    return end - first;
+}
+
 static void print_logs(FILE *out, const struct print_style *style, const json_t *detail)
 {
     const json_t *lines = json_at(detail, "lines");
+    size_t count = json_array_size(lines);
+    size_t equal;
     fputs("  log of ", out);
     print_text(out, json_text_at(detail, "container", "?"));
-    fprintf(out, ", last %zu lines\n", json_array_size(lines));
-    for (size_t i = 0; i < json_array_size(lines); i++) {
+    fprintf(out, ", last %zu line%s\n", count, count == 1 ? "" : "s");
+    for (size_t i = 0; i < count; i += equal) {
         const char *line = json_string_value(json_array_get(lines, i));
+        equal = count_equal(lines, i);
         fputs("    ", out);
         print_toned(out, style, TONE_DIM, line ? line : "");
+        if (equal > 1)
+            fprintf(out, "  (%zu times)", equal);
         fputc('\n', out);
     }
 }
@@ -213,43 +228,45 @@ static void print_containers(FILE *out, const struct print_style *style, const j
     print_table_end(table, out, style, 2);
 }
 
-static void print_evidence(FILE *out, const struct print_style *style, const json_t *entry)
+static void print_connections(FILE *out, const struct print_style *style, const json_t *detail)
 {
     enum { GROUP_LIMIT = 10 };
-    const char *what = json_text_at(entry, "what", "?");
-    const json_t *detail = json_at(entry, "detail");
-    if (strcmp(what, "logs") == 0) {
-        print_logs(out, style, detail);
-    } else if (strcmp(what, "connections") == 0) {
-        fputs("  ", out);
-        story_print_use(out, detail);
-        fputc('\n', out);
-        story_print_groups(out, style, detail, GROUP_LIMIT, 4);
-    } else if (strcmp(what, "database") == 0) {
-        print_database(out, style, detail);
-    } else if (strcmp(what, "containers") == 0) {
-        print_containers(out, style, detail);
-    } else {
-        print_line(out, "other", what);
-    }
+    fputs("  ", out);
+    story_print_use(out, detail);
+    fputc('\n', out);
+    story_print_groups(out, style, detail, GROUP_LIMIT, 4);
 }
+
+/* In the order in which they are of interest; they were taken all at the same time. */
+static const struct {
+    const char *what;
+    void (*print)(FILE *out, const struct print_style *style, const json_t *detail);
+} evidence_kinds[] = {
+    {"database", print_database},
+    {"connections", print_connections},
+    {"containers", print_containers},
+    {"logs", print_logs},
+};
 
 static bool is_type(const json_t *entry, const char *type)
 {
     return strcmp(json_text_at(entry, "type", ""), type) == 0;
 }
 
-static void print_all_evidence(FILE *out, const struct print_style *style, const json_t *entries)
+static void print_evidence(FILE *out, const struct print_style *style, const json_t *entries)
 {
     bool any = false;
-    for (size_t i = 0; i < json_array_size(entries); i++) {
-        const json_t *entry = json_array_get(entries, i);
-        if (!is_type(entry, WIRE_ENTRY_EVIDENCE))
-            continue;
-        if (!any)
-            print_heading(out, style, "Evidence, taken before anything was touched");
-        any = true;
-        print_evidence(out, style, entry);
+    for (size_t kind = 0; kind < ARRAY_SIZE(evidence_kinds); kind++) {
+        for (size_t i = 0; i < json_array_size(entries); i++) {
+            const json_t *entry = json_array_get(entries, i);
+            if (!is_type(entry, WIRE_ENTRY_EVIDENCE) ||
+                strcmp(json_text_at(entry, "what", ""), evidence_kinds[kind].what) != 0)
+                continue;
+            if (!any)
+                print_heading(out, style, "Evidence, taken before anything was touched");
+            any = true;
+            evidence_kinds[kind].print(out, style, json_at(entry, "detail"));
+        }
     }
 }
 
@@ -318,7 +335,7 @@ void story_print(FILE *out, const struct print_style *style, const json_t *run, 
     const json_t *entries = json_at(run, "entries");
     const json_t *end = NULL;
     print_head(out, style, run, now_ms);
-    print_all_evidence(out, style, entries);
+    print_evidence(out, style, entries);
     print_heading(out, style, "What happened");
     for (size_t i = 0; i < json_array_size(entries); i++) {
         const json_t *entry = json_array_get(entries, i);

@@ -619,16 +619,18 @@ def test_a_proxy_is_not_asked(ctl):
 def test_the_story_of_a_run(ctl, daemon):
     run = daemon.new_run()
     run.add("evidence", what="logs", detail={"container": "shop_web_1",
-                                             "lines": ["too many clients", "\x1b[2J"]})
+                                             "lines": ["too many clients", "too many clients",
+                                                       "\x1b[2J"]})
     run.add("evidence", what="database", detail={"state": "exhausted", "exhaustion": "all"})
     at_once(run)
     answer = ctl("run", "12")
     assert answer.returncode == 0 and "\x1b" not in answer.stdout
-    for part in ("asked by  uid 1000 (ann), pid 4711 (command)", "log of shop_web_1, last 2 lines",
-                 "    too many clients", "database: exhausted, limit met: all",
+    for part in ("asked by  uid 1000 (ann), pid 4711 (command)", "log of shop_web_1, last 3 lines",
+                 "    too many clients  (2 times)\n    ?[2J\n", "database: exhausted, limit met: all",
                  "stop worker (shop_worker_1), 10s to end", "stop shop_worker_1: well",
                  "run 12 succeeded in 1.5s"):
         assert part in answer.stdout, answer.stdout
+    assert answer.stdout.index("database: exhausted") < answer.stdout.index("log of")
     assert ctl("run", "99").returncode == 1
     assert re.search(r"12 +recover +succeeded +.* ago +1.5s +command", ctl("runs").stdout)
 
