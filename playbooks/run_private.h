@@ -91,6 +91,9 @@ bool step_awaits_engine(struct action_run *a, const struct err *e, loop_fn fn);
  * run) the stack is looked at first. */
 void step_with_database(struct action_run *a, void (*then)(struct action_run *a, struct db *db));
 
+/* Down for good: it ended, and no restart policy will bring it back. */
+bool step_is_over(const struct container *c);
+
 /* --- the run -----------------------------------------------------------------------------------
  */
 
@@ -162,6 +165,8 @@ json_t *story_containers(const struct stack *stack);
 /* settle.c: from the last action to the end. */
 void settle_begin(struct run *run);
 void settle_free(struct run *run);
+/* It was started by the run, did its work and ended: a container that need not run. */
+bool settle_has_finished(const struct run *run, const struct container *c);
 
 /* runner.c: what a run calls back. */
 struct loop *runner_loop(const struct runner *runner);

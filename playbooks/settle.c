@@ -159,7 +159,7 @@ static struct container *present_container(const struct stack *stack, const stru
     return c ? c : stack_container(stack, action->container);
 }
 
-static bool ended_by_itself(const struct run *run, const struct container *c)
+bool settle_has_finished(const struct run *run, const struct container *c)
 {
     return c->state == CONTAINER_EXITED && c->exit_code == 0 &&
            c->started_ns / 1000000 >= run->started_wall_ms && c->finished_ns > c->started_ns;
@@ -200,7 +200,7 @@ static void settle_examine(struct run *run)
         if (!was_stopped(a))
             continue;
         struct container *c = present_container(settle->stack, a->action);
-        if (c && (container_is_up(c) || ended_by_itself(run, c)))
+        if (c && (container_is_up(c) || settle_has_finished(run, c)))
             continue;
         if (!c || settle->started_again) {
             leave_stopped(run, a->action, c);

@@ -30,10 +30,9 @@ static const struct container *find_sick(const struct action_run *a, const struc
                 const struct action *action = &a->run->plan->actions[k];
                 ours |= action->kind == ACTION_STOP && strcmp(action->container_id, c->id) == 0;
             }
-            bool finished = c->state == CONTAINER_EXITED && c->exit_code == 0;
             bool well = c->state == CONTAINER_RUNNING &&
                         (!c->has_healthcheck || c->health == HEALTH_HEALTHY);
-            if (ours && !well && !finished)
+            if (ours && !well && !settle_has_finished(a->run, c))
                 return c;
         }
     }
@@ -105,6 +104,16 @@ static void verify_connections(struct action_run *a)
     }
 }
 
+/* Waiting cannot help where nothing will start it any more. */
+static void verify_hopeless(struct action_run *a, const struct container *sick)
+{
+    struct err e;
+    err_set(&e, ERR_FAILED, "not verified: %s is %s, exit code %d", sick->name,
+            container_state_name(sick->state), sick->exit_code);
+    err_hint(&e, "docker logs %s", sick->name);
+    step_fail(a, &e);
+}
+
 static void on_loaded(void *data, const struct err *e, struct stack *stack)
 {
     struct action_run *a = data;
@@ -116,6 +125,11 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
     }
     if (!e && a->action->step->services_healthy)
         sick = find_sick(a, stack);
+    if (sick && step_is_over(sick)) {
+        work->looking = false;
+        verify_hopeless(a, sick);
+        return;
+    }
     if (e || sick) {
         work->looking = false;
         CLEANUP_FREE char *missing =

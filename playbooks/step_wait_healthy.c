@@ -11,8 +11,7 @@ enum { INSPECT_MS = 5000, LOOK_ANYWAY_MS = 5000 };
 
 static void healthy_look(void *data);
 
-/* Down for good: it ended, and no restart policy will bring it back. */
-static bool is_over(const struct container *c)
+bool step_is_over(const struct container *c)
 {
     bool down = c->state == CONTAINER_EXITED || c->state == CONTAINER_DEAD ||
                 c->state == CONTAINER_CREATED || c->state == CONTAINER_REMOVING;
@@ -37,7 +36,7 @@ static void healthy_judge(struct action_run *a, const struct container *c)
         step_finish(a, NULL, "healthy after %s", took);
     } else if (c->state == CONTAINER_RUNNING && !c->has_healthcheck) {
         step_finish(a, NULL, "running (it has no health check)");
-    } else if (is_over(c)) {
+    } else if (step_is_over(c)) {
         fail_over(a, c);
     } else {
         /* What the last probe said is what a person would look for; before the first failure in
