@@ -112,6 +112,8 @@ static void on_activity(void *data, const struct err *e, const struct db_activit
         json_object_set_new(connections, "utilization",
                             json_real(db_activity_utilization(activity)));
         json_object_set_new(run->after, "connections", connections);
+        if (activity->available <= 0)
+            json_set_text(run->after, "database", db_state_name(DB_EXHAUSTED));
     }
     settle_end(run);
 }

@@ -125,6 +125,9 @@ static void on_activity(void *data, const struct err *e, const struct db_activit
             json_object_set_new(before, "utilization",
                                 json_real(db_activity_utilization(activity)));
             json_object_set_new(run->before, "connections", before);
+            /* A superuser's probe gets in by a reserved slot where every app is refused. */
+            if (activity->available <= 0)
+                json_set_text(run->before, "database", db_state_name(DB_EXHAUSTED));
         }
         add_evidence(run, "connections", connections);
     }
