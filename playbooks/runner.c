@@ -1,4 +1,5 @@
 /* Requests, single flight, followers: what stands around the one run. See run.h. */
+#include "base/log.h"
 #include "base/mem.h"
 #include "playbooks/run_private.h"
 
@@ -295,6 +296,36 @@ static void on_opening_stack(void *data, const struct err *e, struct stack *stac
         opening_close(opening, &failure, 0);
 }
 
+static void opening_load(struct opening *opening)
+{
+    struct runner *runner = opening->runner;
+    stack_load(runner->docker, runner->selector, LOAD_MS, on_opening_stack, opening);
+}
+
+static void refuse_beside(const struct runner *runner, const char *present, struct err *e)
+{
+    err_set(e, ERR_REFUSED, "another run is under way: %s (run %lld)", present,
+            (long long)runner_present(runner));
+    err_hint(e, "supervisorctl attach follows it, supervisorctl abort ends it");
+}
+
+/* A run of an earlier life is carried on: a request that came before that was known joins it, or
+ * is refused. */
+static void opening_meets_run(struct opening *opening)
+{
+    struct run *run = opening->runner->run;
+    struct err e;
+    if (strcmp(run->plan->playbook->name, opening->playbook) != 0) {
+        refuse_beside(opening->runner, run->plan->playbook->name, &e);
+        opening_close(opening, &e, 0);
+        return;
+    }
+    opening->plan = plan_ref(run->plan);
+    for (struct waiter *waiter = opening->waiters; waiter; waiter = waiter->next)
+        waiter->joined = true;
+    opening_close(opening, NULL, run->id);
+}
+
 /* An answer that is known at once comes by a deferred call all the same. */
 struct answer {
     struct runner *runner;
@@ -339,20 +370,15 @@ static void join_or_refuse(struct runner *runner, const struct run_request *requ
     if (runner->run && strcmp(present, request->playbook) == 0) {
         answer->run = runner->run->id;
         answer->plan = plan_ref(runner->run->plan);
-    } else if (runner->resuming) {
-        err_set(&answer->e, ERR_REFUSED, "the supervisor has just started and reads its journal");
-        err_hint(&answer->e, "try again in a moment");
     } else {
-        err_set(&answer->e, ERR_REFUSED, "another run is under way: %s (run %lld)", present,
-                (long long)runner_present(runner));
-        err_hint(&answer->e, "supervisorctl attach follows it, supervisorctl abort ends it");
+        refuse_beside(runner, present, &answer->e);
     }
 }
 
 void runner_start(struct runner *runner, const struct run_request *request, runner_start_fn done,
                   void *data)
 {
-    if (runner->opening || runner->run || runner->resuming) {
+    if (runner->opening || runner->run) {
         join_or_refuse(runner, request, done, data);
         return;
     }
@@ -365,7 +391,8 @@ void runner_start(struct runner *runner, const struct run_request *request, runn
     opening->requester = mem_strdup(request->requester);
     opening->options = json_deep_copy(request->options);
     waiter_add(&opening->waiters, done, data, false);
-    stack_load(runner->docker, runner->selector, LOAD_MS, on_opening_stack, opening);
+    if (!runner->resuming) /* else it waits until the journal has told of an unfinished run */
+        opening_load(opening);
 }
 
 int runner_abort(struct runner *runner, int64_t id, const char *requester, struct err *e)
@@ -421,6 +448,12 @@ static void resume_finish(struct runner *runner, bool resumed)
 {
     runner->resuming = false;
     runner->on_resumed(runner->on_resumed_data, resumed);
+    if (runner->opening && !runner->run) {
+        opening_load(runner->opening); /* whoever is told of its outcome goes on from there */
+        return;
+    }
+    if (runner->opening)
+        opening_meets_run(runner->opening);
     if (!runner->on_drained)
         return;
     if (runner->run)
@@ -443,8 +476,12 @@ static void on_unfinished(void *data, const struct err *e, const json_t *record)
 {
     struct runner *runner = data;
     struct plan *plan = NULL;
-    if (e || !json_is_object(record) || runner->on_drained ||
-        plan_parse(json_at(record, "plan"), &plan, NULL) != 0) {
+    struct err unreadable;
+    bool found = !e && json_is_object(record) && !runner->on_drained;
+    if (found && plan_parse(json_at(record, "plan"), &plan, &unreadable) != 0)
+        log_err(LOG_LEVEL_ERROR, "an unfinished run cannot be carried on: what it stopped is down",
+                &unreadable);
+    if (!plan) {
         resume_finish(runner, false);
         return;
     }
