@@ -1,0 +1,118 @@
+"""clean: ends leaked sessions, and only those."""
+
+import pytest
+from checks import lives
+
+
+@pytest.fixture(scope="module")
+def five(lasting_stack):
+    return lasting_stack("five")
+
+
+@pytest.fixture
+def leaking(lab, five):
+    """Two services that hold idle sessions, one that has an open transaction; ours one each of an
+    active statement and of an idle superuser."""
+    lab.wait_healthy(five)
+    lab.leak(five, "backend", pool=6)
+    lab.leak(five, "worker", pool=5, mode="idle_tx")
+    postgres = lab.postgres(five)
+    for name, user, sql in (("at-work", "app", "SELECT pg_sleep(600)"),
+                            ("superuser", "postgres", "SELECT 1")):
+        # psql's end of input never comes: the session stays, idle or at work.
+        lab.docker("exec", "--detach", f"--env=PGAPPNAME={name}", postgres, "sh", "-c",
+                   f"(echo '{sql};'; sleep 600) | psql -X -q -U {user} -h 127.0.0.1 -d app")
+    lab.wait_until(lambda: held(lab, five) == {"backend": 6, "worker": 5, "at-work": 1,
+                                               "superuser": 1}, 10, "the sessions")
+    lab.wait_until(lambda: lab.psql(five, "SELECT min(now() - state_change) > '200ms' FROM "
+                                          "pg_stat_activity WHERE application_name <> 'psql' AND "
+                                          "state LIKE 'idle%' AND application_name !~ '^stack-'")
+                   == "t", 10, "the sessions to be idle")
+    yield five
+    lab.psql(five, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name "
+                   "IN ('at-work', 'superuser', 'backend', 'worker')")
+    lab.wait_until(lambda: not held(lab, five), 10, "the sessions to be gone")
+
+
+def held(lab, project):
+    rows = lab.psql(project, "SELECT application_name, count(*) FROM pg_stat_activity WHERE "
+                             "application_name IN ('backend', 'worker', 'at-work', 'superuser') "
+                             "GROUP BY 1")
+    return {name: int(count) for name, count in (row.split("|") for row in rows.splitlines())}
+
+
+def report_of(run):
+    return next(entry["detail"] for entry in run["entries"]
+                if entry.get("action") == "clean" and entry["state"] == "done")
+
+
+def by_application(sessions):
+    counts = {}
+    for one in sessions:
+        counts[one["application"]] = counts.get(one["application"], 0) + 1
+    return counts
+
+
+def test_clean_ends_idle_sessions_and_spares_who_works(lab, leaking, daemon):
+    before = lives(lab, leaking)
+    dry = daemon.json("clean", "--dry-run", "--idle", "100ms", "--idle-in-transaction", "100ms")
+    assert dry["dry_run"] and by_application(dry["ended"]) == {"backend": 6, "worker": 5}
+    assert held(lab, leaking) == {"backend": 6, "worker": 5, "at-work": 1, "superuser": 1}
+    assert daemon.json("runs")["runs"] == []
+
+    answer = daemon.ctl("clean", "--yes", "--idle", "100ms", "--idle-in-transaction", "100ms")
+    assert answer.code == 0, answer.err
+    assert "ended: 11 sessions" in answer.out and "backend" in answer.out
+    assert held(lab, leaking) == {"at-work": 1, "superuser": 1}
+    assert lives(lab, leaking) == before, "a container was restarted"
+
+    report = report_of(daemon.json("run", "1"))
+    assert by_application(report["ended"]) == {"backend": 6, "worker": 5}
+    for one in report["ended"]:
+        assert one["why"].startswith(f"{one['state']} for "), one
+        assert one["role"] == "app" and one["client"] and one["pid"] and one["idle_seconds"] > 0.1
+    assert {one["state"] for one in report["ended"]} == {"idle", "idle in transaction"}
+    spared = {one["application"]: one["why"] for one in report["spared"]}
+    assert "superuser" in spared["superuser"]
+    assert report["used_before"] - report["used_after"] == 11
+    assert report["stayed"] == report["denied"] == []
+
+
+def test_the_default_is_a_minute(lab, leaking, daemon):
+    assert daemon.ctl("clean", "--yes").code == 0
+    assert held(lab, leaking) == {"backend": 6, "worker": 5, "at-work": 1, "superuser": 1}
+
+
+RULES = {
+    "by application": (["--application", "back*"], {"worker": 5, "at-work": 1, "superuser": 1}),
+    "by container": (["--container", "worker"], {"backend": 6, "at-work": 1, "superuser": 1}),
+    "by client": (["--client", "BACKEND"], {"worker": 5, "at-work": 1, "superuser": 1}),
+    "by role": (["--role", "postgres", "--superusers"], {"backend": 6, "worker": 5, "at-work": 1}),
+    "but never": (["--protect", "worker"], {"worker": 5, "at-work": 1, "superuser": 1}),
+    "open transactions never": (["--idle-in-transaction", "never"],
+                                {"worker": 5, "at-work": 1, "superuser": 1}),
+}
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_clean_by_rule(lab, leaking, daemon, rule):
+    arguments, left = rule
+    backend = lab.inspect(lab.container(leaking, "backend"))
+    address = next(iter(backend["NetworkSettings"]["Networks"].values()))["IPAddress"]
+    arguments = [address if one == "BACKEND" else one for one in arguments]
+    if "--idle-in-transaction" not in arguments:
+        arguments += ["--idle-in-transaction", "100ms"]
+    run = daemon.json("clean", "--yes", "--idle", "100ms", *arguments)
+    assert run["state"] == "succeeded" and held(lab, leaking) == left
+
+
+def test_clean_helps_a_stack_that_is_out_of_connections(lab, five, daemon):
+    """The smallest cut: logins are taken again, and no container was restarted."""
+    before = lives(lab, five)
+    lab.leak(five, "backend", pool=30)
+    lab.wait_refused(five)
+    assert daemon.ctl("status").code == 3
+    assert daemon.ctl("clean", "--yes", "--idle", "100ms").code == 0
+    assert lab.refusal(five) == ""
+    lab.wait_healthy(five)
+    assert daemon.ctl("status").code == 0 and lives(lab, five) == before

@@ -1,0 +1,99 @@
+"""Whoever goes away in the middle of a run – the command, the daemon – the run ends well."""
+
+import signal
+
+import pytest
+from checks import QUICK_RECOVER, assert_clean_shutdown, postgres_log, running
+from lab import wait_until
+
+
+@pytest.fixture(scope="module")
+def ports(lasting_stack):
+    return lasting_stack("ports")
+
+
+@pytest.fixture
+def quick(supervisor):
+    supervisor.configure(QUICK_RECOVER)
+    return supervisor.start()
+
+
+def present_run(daemon):
+    """The number of the run that is under way, as soon as there is one."""
+    return wait_until(lambda: daemon.api("GET", "/v1/status")["run"], 10, "a run")["run"]
+
+
+# ---- the command -----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda one: one.name)
+def test_a_run_does_not_need_the_command_that_asked_for_it(lab, ports, quick, number):
+    lab.wait_healthy(ports)
+    before = running(lab, ports)
+    command = quick.spawn("recover", "--yes")
+    story = quick.follow(present_run(quick))
+    story.wait_action(f"stop:{lab.postgres(ports)}")
+    command.send_signal(number)
+    out, err = command.communicate(timeout=10)
+    if number == signal.SIGINT:
+        assert command.returncode == 0
+        assert f"detached; run {story.run} goes on: supervisorctl attach {story.run}" in err
+    assert not [entry for entry in story.entries() if entry["type"] == "end"]
+    end = story.wait_end()
+    assert end["state"] == "succeeded" and running(lab, ports) == before
+    assert not [entry for entry in story.entries() if entry["type"] == "abort"], out
+
+
+# ---- the daemon ------------------------------------------------------------------------------------
+
+def carried_on(lab, project, daemon, run, before):
+    """A new daemon carries the run on to a good end; gives its whole record."""
+    end = daemon.follow(run).wait_end()
+    assert end["state"] == "succeeded" and end["resumed"], end
+    assert end["left_stopped"] == [] and running(lab, project) == before
+    record = daemon.json("run", run)
+    kinds = [entry["type"] for entry in record["entries"]]
+    assert kinds.count("begin") == 1 and kinds.count("resume") == 1 and kinds[-1] == "end"
+    assert [entry["seq"] for entry in record["entries"]] == list(range(1, len(kinds) + 1))
+    done = [entry["action"] for entry in record["entries"] if entry["type"] == "action"
+            and entry["state"] == "done"]
+    assert sorted(done) == sorted(action["id"] for action in record["plan"]["actions"])
+    return record
+
+
+def test_a_daemon_told_to_stop_lets_a_stop_end_and_the_next_one_carries_on(lab, stack,
+                                                                                  supervisor):
+    project = stack("stubborn")
+    supervisor.configure(f"stack: {project}\n{QUICK_RECOVER}")
+    quick = supervisor.start()
+    before = running(lab, project)
+    mule = lab.container(project, "mule")
+    with lab.events() as events:
+        story = quick.begin()
+        events.wait(lambda one: one.action == "kill" and one.name == mule)
+        assert quick.stop(signal.SIGTERM) == 0
+        # It went only when the stops had ended, each with the whole grace of 3 s.
+        assert {one.name for one in events.all("stop")} == {mule, lab.container(project, "ox")}
+    assert running(lab, project) == {lab.postgres(project)}
+    quick.start()
+    record = carried_on(lab, project, quick, story.run, before)
+    begun = [entry["action"] for entry in record["entries"] if entry["type"] == "action"
+             and entry["state"] == "running"]
+    assert begun.count(f"stop:{mule}") == 1, "a stop that had ended was done again"
+
+
+MOMENTS = ["capture", "stop:web", "stop:postgres", "start:postgres", "wait-ready:postgres",
+           "start:web", "wait-healthy:web", "verify"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_daemon_that_is_killed_is_followed_by_one_that_carries_on(lab, ports, quick, moment):
+    lab.wait_healthy(ports)
+    before = running(lab, ports)
+    log = postgres_log(lab, ports)
+    kind, colon, service = moment.partition(":")
+    story = quick.begin()
+    story.wait_action(f"{kind}:{lab.container(ports, service)}" if colon else kind)
+    quick.stop(signal.SIGKILL)
+    quick.start()
+    carried_on(lab, ports, quick, story.run, before)
+    assert_clean_shutdown(postgres_log(lab, ports)[len(log):])

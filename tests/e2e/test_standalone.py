@@ -1,0 +1,78 @@
+"""recover and clean with no daemon running: the same, in the command's own process."""
+
+import signal
+
+from checks import (QUICK_RECOVER, assert_clean_shutdown, assert_order, exhaust, postgres_log,
+                    running)
+
+
+def test_a_stack_comes_back_without_a_daemon(lab, stack, supervisor):
+    project = stack("diamond")
+    supervisor.configure(QUICK_RECOVER)
+    lab.leak(project, "a", pool=10)
+    lab.wait_until(lambda: lab.psql(project, "SELECT count(*) FROM pg_stat_activity WHERE "
+                                             "application_name = 'a' AND state_change < now() - "
+                                             "interval '200ms'") == "10", 10, "idle sessions")
+    cleaned = supervisor.ctl("clean", "--standalone", "--yes", "--idle", "100ms")
+    assert cleaned.code == 0 and "ended: 1" in cleaned.out, cleaned
+
+    exhaust(lab, project, "a", "b")
+    assert supervisor.ctl("status").code == 4  # nobody listens
+    assert supervisor.ctl("status", "--standalone").code == 3
+    log = postgres_log(lab, project)
+    shown = supervisor.json("recover", "--standalone", "--plan")
+    with lab.events() as events:
+        answer = supervisor.ctl("recover", "--standalone", "--yes")
+        assert answer.code == 0, answer.out + answer.err
+        assert_order(shown, events.all())
+    assert_clean_shutdown(postgres_log(lab, project)[len(log):])
+    assert supervisor.ctl("status", "--standalone").code == 0
+    # The journal is the daemon's: a daemon knows of it afterwards.
+    supervisor.start()
+    runs = supervisor.json("runs")["runs"]
+    assert [(run["playbook"], run["state"]) for run in runs] == [("recover", "succeeded"),
+                                                                ("clean", "succeeded")]
+    assert runs[0]["plan_id"] == shown["id"]
+
+    # While it runs, nobody else acts on the same state directory.
+    before = running(lab, project)
+    for command in (["recover", "--yes"], ["clean", "--yes"], ["status"]):
+        refused = supervisor.ctl(*command, "--standalone")
+        assert refused.code == 5 and f"pid {supervisor.process.pid}" in refused.err, refused
+    assert running(lab, project) == before and len(supervisor.json("runs")["runs"]) == 2
+
+
+def test_an_unfinished_run_without_a_daemon_is_carried_on_by_the_next(lab, stack, supervisor):
+    project = stack("stubborn")
+    supervisor.configure(QUICK_RECOVER)
+    before = running(lab, project)
+    mule = lab.container(project, "mule")
+    with lab.events() as events:
+        command = supervisor.spawn("recover", "--standalone", "--yes")
+        events.wait(lambda one: one.action == "die" and one.name == mule)
+        daemon = supervisor.spawn_daemon()
+        assert daemon.wait(timeout=10) == 5
+        assert f"pid {command.pid}" in supervisor.log()
+        command.send_signal(signal.SIGKILL)
+        command.wait()
+    assert running(lab, project) < before
+    supervisor.start()
+    end = supervisor.follow(1).wait_end()
+    assert end["state"] == "succeeded" and end["resumed"] and running(lab, project) == before
+    assert [entry["type"] for entry in supervisor.json("run", "1")["entries"]].count("resume") == 1
+
+
+def test_ctrl_c_without_a_daemon_starts_again_what_was_stopped(lab, stack, supervisor):
+    project = stack("stubborn")
+    supervisor.configure(QUICK_RECOVER)
+    before = running(lab, project)
+    mule = lab.container(project, "mule")
+    with lab.events() as events:
+        command = supervisor.spawn("recover", "--standalone", "--yes")
+        events.wait(lambda one: one.action == "kill" and one.name == mule)
+        command.send_signal(signal.SIGINT)
+        out, err = command.communicate(timeout=60)
+    assert command.returncode == 1 and "winds up" in err, err
+    assert "aborted" in out and running(lab, project) == before
+    run = supervisor.json("run", "1", "--standalone")
+    assert run["state"] == "aborted"
