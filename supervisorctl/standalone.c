@@ -265,6 +265,20 @@ static int exit_of_opening(const struct err *e)
                                        : ctl_exit_of(e->code);
 }
 
+/* The threads that do the journal's work begin in here. They are to leave all signals to us:
+ * Ctrl-C would end the process by one of them while we have it blocked to hear of it (signals.h). */
+static int open_app(const struct app_options *options, struct standalone *standalone,
+                    struct err *e)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    int failed = app_new(standalone->loop, options, &standalone->app, e);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
 int standalone_new(const struct ctl_options *options, struct backend **ret, struct err *e)
 {
     struct config *config = NULL;
@@ -282,7 +296,7 @@ int standalone_new(const struct ctl_options *options, struct backend **ret, stru
                                       .docker_host = options->docker_host,
                                       .state_dir = options->state_dir,
                                       .standalone = true};
-    if (app_new(standalone->loop, &app_options, &standalone->app, e)) {
+    if (open_app(&app_options, standalone, e) != 0) {
         standalone->app = NULL;
         standalone_free(&standalone->backend);
         return exit_of_opening(e);
