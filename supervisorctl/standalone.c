@@ -266,9 +266,9 @@ static int exit_of_opening(const struct err *e)
 }
 
 /* The threads that do the journal's work begin in here. They are to leave all signals to us:
- * Ctrl-C would end the process by one of them while we have it blocked to hear of it (signals.h). */
-static int open_app(const struct app_options *options, struct standalone *standalone,
-                    struct err *e)
+ * Ctrl-C would end the process by one of them while we have it blocked to hear of it (signals.h).
+ */
+static int open_app(const struct app_options *options, struct standalone *standalone, struct err *e)
 {
     sigset_t all;
     sigset_t before;
