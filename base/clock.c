@@ -44,39 +44,86 @@ const char *clock_stamp(int64_t wall_ms, char out[static CLOCK_STAMP_MAX])
     return out;
 }
 
-/* The fraction ".123456789" to nanoseconds; moves *cursor behind it. */
-static int64_t parse_fraction_ns(const char **cursor)
+/* The character `before` (0: none) and exactly so many digits, between min and max; moves *cursor
+ * behind them. strptime would let pass blanks, signs and short fields. */
+static bool parse_field(const char **cursor, char before, int digits, int min, int max, int *ret)
 {
-    int64_t ns = 0;
-    int64_t unit = NS_PER_S / 10;
-    if (**cursor != '.')
-        return 0;
-    for ((*cursor)++; isdigit((unsigned char)**cursor); (*cursor)++) {
-        ns += unit * (**cursor - '0');
-        unit /= 10;
+    if (before && *(*cursor)++ != before)
+        return false;
+    int value = 0;
+    for (; digits > 0; digits--, (*cursor)++) {
+        if (!isdigit((unsigned char)**cursor))
+            return false;
+        value = value * 10 + (**cursor - '0');
     }
-    return ns;
+    *ret = value;
+    return value >= min && value <= max;
+}
+
+/* "2026-11-23T22:47:05" to seconds since 1970. */
+static bool parse_date_s(const char **cursor, int64_t *ret_s)
+{
+    struct tm utc = {0};
+    int year;
+    int month;
+    int day;
+    /* Nanoseconds in 64 bits end in 2262; and nobody's clock is there. */
+    if (!parse_field(cursor, 0, 4, 1970, 2200, &year) ||
+        !parse_field(cursor, '-', 2, 1, 12, &month) || !parse_field(cursor, '-', 2, 1, 31, &day) ||
+        !parse_field(cursor, 'T', 2, 0, 23, &utc.tm_hour) ||
+        !parse_field(cursor, ':', 2, 0, 59, &utc.tm_min) ||
+        !parse_field(cursor, ':', 2, 0, 60, &utc.tm_sec))
+        return false;
+    utc.tm_year = year - 1900;
+    utc.tm_mon = month - 1;
+    utc.tm_mday = day;
+    struct tm normal = {.tm_year = utc.tm_year, .tm_mon = utc.tm_mon, .tm_mday = day};
+    timegm(&normal);
+    if (normal.tm_mday != day)
+        return false; /* 30 February */
+    *ret_s = timegm(&utc);
+    return true;
+}
+
+/* The fraction ".123456789" to nanoseconds, 0 if there is none. */
+static bool parse_fraction_ns(const char **cursor, int64_t *ret_ns)
+{
+    *ret_ns = 0;
+    if (**cursor != '.')
+        return true;
+    int64_t unit = NS_PER_S;
+    for ((*cursor)++; unit > 1 && isdigit((unsigned char)**cursor); (*cursor)++) {
+        unit /= 10;
+        *ret_ns += unit * (**cursor - '0');
+    }
+    return unit < NS_PER_S; /* a tenth digit is left over, and no zone */
+}
+
+/* "Z" or "+01:00", up to the end of the text, to seconds. */
+static bool parse_zone_s(const char *cursor, int64_t *ret_s)
+{
+    int hours;
+    int minutes;
+    *ret_s = 0;
+    if (strcmp(cursor, "Z") == 0)
+        return true;
+    char sign = *cursor;
+    if ((sign != '+' && sign != '-') || !parse_field(&cursor, sign, 2, 0, 23, &hours) ||
+        !parse_field(&cursor, ':', 2, 0, 59, &minutes))
+        return false;
+    *ret_s = (hours * 3600 + minutes * 60) * (sign == '-' ? -1 : 1);
+    return *cursor == '\0';
 }
 
 bool clock_parse_rfc3339_ns(const char *text, int64_t *ret_ns)
 {
-    struct tm utc = {0};
-    const char *cursor = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &utc) : NULL;
-    /* Nanoseconds in 64 bits end in 2262; and nobody's clock is there. */
-    if (!cursor || utc.tm_year + 1900 < 1970 || utc.tm_year + 1900 > 2200)
+    int64_t seconds;
+    int64_t fraction;
+    int64_t offset;
+    if (!text || !parse_date_s(&text, &seconds) || !parse_fraction_ns(&text, &fraction) ||
+        !parse_zone_s(text, &offset))
         return false;
-    int64_t fraction = parse_fraction_ns(&cursor);
-    int64_t offset_s = 0;
-    if (*cursor == '+' || *cursor == '-') {
-        int hours;
-        int minutes;
-        if (sscanf(cursor + 1, "%2d:%2d", &hours, &minutes) != 2)
-            return false;
-        offset_s = (hours * 3600 + minutes * 60) * (*cursor == '-' ? -1 : 1);
-    } else if (strcmp(cursor, "Z") != 0) {
-        return false;
-    }
-    *ret_ns = ((int64_t)timegm(&utc) - offset_s) * NS_PER_S + fraction;
+    *ret_ns = (seconds - offset) * NS_PER_S + fraction;
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* See diag.h. */
 #include "base/diag.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <stdarg.h>
@@ -78,15 +79,25 @@ static void diag_print_source(const struct diag_list *list, const struct diag *i
     fprintf(out, "%6d | %.*s%s\n", item->line, visible, start, visible < len ? " ***" : "");
     fputs("       | ", out);
     /* A tab stays a tab, so that the caret stands under its column on any terminal. */
-    for (int i = 0; i < item->column - 1 && i < len; i++)
-        fputc(start[i] == '\t' ? '\t' : ' ', out);
+    const char *at = start;
+    for (int column = 1; column < item->column && at < start + len; column++) {
+        fputc(*at == '\t' ? '\t' : ' ', out);
+        do
+            at++;
+        while (((unsigned char)*at & 0xC0) == 0x80); /* the rest of a UTF-8 sequence */
+    }
     fputs("^\n", out);
+}
+
+static void diag_sort(struct diag_list *list)
+{
+    if (list->count)
+        qsort(list->items, list->count, sizeof *list->items, diag_compare);
 }
 
 void diag_print(struct diag_list *list, FILE *out)
 {
-    if (list->count)
-        qsort(list->items, list->count, sizeof *list->items, diag_compare);
+    diag_sort(list);
     for (size_t i = 0; i < list->count; i++) {
         const struct diag *item = &list->items[i];
         if (item->line == 0 || item->line == INT32_MAX) {
@@ -113,11 +124,15 @@ char *diag_format(struct diag_list *list)
 json_t *diag_json(struct diag_list *list)
 {
     json_t *array = json_array();
+    diag_sort(list);
     for (size_t i = 0; i < list->count; i++) {
         const struct diag *item = &list->items[i];
-        json_array_append_new(array,
-                              json_pack("{s:s, s:i, s:i, s:s}", "file", list->file, "line",
-                                        item->line, "column", item->column, "message", item->text));
+        json_t *object = json_object();
+        json_set_text(object, "file", list->file);
+        json_set_int(object, "line", item->line == INT32_MAX ? 0 : item->line);
+        json_set_int(object, "column", item->column);
+        json_set_text(object, "message", item->text);
+        json_array_append_new(array, object);
     }
     return array;
 }
@@ -150,7 +165,8 @@ const char *diag_nearest(const char *typed, const char *const *words)
     size_t best_distance = strlen(typed) / 3 + 1;
     for (; *words; words++) {
         size_t distance = edit_distance(typed, *words);
-        if (distance <= best_distance && (!best || distance < best_distance)) {
+        if (distance < WORD_MAX && distance <= best_distance &&
+            (!best || distance < best_distance)) {
             best = *words;
             best_distance = distance;
         }

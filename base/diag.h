@@ -12,7 +12,7 @@
 
 struct diag {
     int line;   /* from 1; 0 = the file as a whole */
-    int column; /* from 1, in bytes */
+    int column; /* from 1, in characters */
     char *text; /* ends in the next step where there is one: "…; did you mean 'timeout'?" */
 };
 

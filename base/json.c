@@ -67,6 +67,10 @@ static size_t utf8_sequence(const unsigned char *at, size_t left)
                                                  : 0;
     if (len == 0 || len > left)
         return 0;
+    /* Overlong forms, surrogates, and what lies past U+10FFFF: the second byte tells. */
+    if ((at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xED && at[1] >= 0xA0) ||
+        (at[0] == 0xF0 && at[1] < 0x90) || (at[0] == 0xF4 && at[1] >= 0x90))
+        return 0;
     for (size_t i = 1; i < len; i++)
         if ((at[i] & 0xC0) != 0x80)
             return 0;
@@ -88,10 +92,9 @@ json_t *json_lossy_string(const char *bytes, size_t len)
             buf_puts(&clean, "\xEF\xBF\xBD");
         i += sequence ? sequence : 1;
     }
-    /* What utf8_sequence lets pass and jansson does not (surrogates) is left out as a whole. */
     value = json_stringn(buf_text(&clean), clean.len);
     buf_free(&clean);
-    return value ? value : json_string("(not text)");
+    return value;
 }
 
 void json_set_text(json_t *object, const char *key, const char *text)

@@ -46,7 +46,7 @@ static bool is_null_word(const char *text)
     return !*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
 }
 
-static struct yaml_node *build_scalar(const yaml_node_t *from)
+static struct yaml_node *build_scalar(struct builder *b, const yaml_node_t *from)
 {
     const char *text = (const char *)from->data.scalar.value;
     bool quoted = from->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
@@ -55,6 +55,8 @@ static struct yaml_node *build_scalar(const yaml_node_t *from)
     struct yaml_node *node = node_new(YAML_TEXT, from);
     node->quoted = quoted;
     node->text = mem_strdup(text);
+    if (strlen(text) != from->data.scalar.length)
+        yaml_error(b->diags, node, "a text must not hold a NUL");
     return node;
 }
 
@@ -165,7 +167,7 @@ static struct yaml_node *build(struct builder *b, int index, int depth)
     }
     switch (from->type) {
     case YAML_SCALAR_NODE:
-        return build_scalar(from);
+        return build_scalar(b, from);
     case YAML_SEQUENCE_NODE:
         return build_list(b, from, depth);
     case YAML_MAPPING_NODE:
@@ -183,7 +185,7 @@ static void report_syntax(const yaml_parser_t *parser, const char *text, struct 
         /* The reader leaves the mark at 1:1 and tells the byte instead. */
         line = column = 1;
         for (size_t i = 0; i < parser->problem_offset && text[i]; i++) {
-            column = text[i] == '\n' ? 1 : column + 1;
+            column = text[i] == '\n' ? 1 : column + (((unsigned char)text[i] & 0xC0) != 0x80);
             line += text[i] == '\n';
         }
     }

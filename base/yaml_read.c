@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/yaml.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -87,7 +88,7 @@ bool yaml_read_int(const struct yaml_node *node, const char *what, int64_t min, 
     char *end;
     errno = 0;
     long long value = strtoll(node->text, &end, 10);
-    if (end == node->text || *end)
+    if (end == node->text || *end || isspace((unsigned char)*node->text))
         return wanted(diags, node, what, "a whole number");
     if (errno == ERANGE || value < min || value > max)
         return yaml_error(diags, node, "%s: %s is not between %" PRId64 " and %" PRId64, what,
@@ -99,7 +100,8 @@ bool yaml_read_int(const struct yaml_node *node, const char *what, int64_t min, 
 bool yaml_read_bool(const struct yaml_node *node, const char *what, bool *ret_value,
                     struct diag_list *diags)
 {
-    if (node->kind == YAML_TEXT && !node->quoted) {
+    /* In quotes too: a tree that went through JSON comes back with every text in quotes. */
+    if (node->kind == YAML_TEXT) {
         bool yes = strcmp(node->text, "true") == 0 || strcmp(node->text, "yes") == 0 ||
                    strcmp(node->text, "on") == 0;
         bool no = strcmp(node->text, "false") == 0 || strcmp(node->text, "no") == 0 ||
