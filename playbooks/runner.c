@@ -598,9 +598,11 @@ static void keep_event(struct run *run, const struct docker_event *event)
 void runner_docker_event(struct runner *runner, const struct docker_event *event)
 {
     struct run *run = runner->run;
-    if (!run || run->phase != RUN_RUNNING)
+    if (!run || run->phase == RUN_ENDED)
         return;
-    keep_event(run, event);
+    keep_event(run, event); /* settling asks them too: who was told to end */
+    if (run->phase != RUN_RUNNING)
+        return;
     for (size_t i = 0; i < run->plan->action_count; i++) {
         struct action_run *a = &run->actions[i];
         if (a->state == ACTION_RUNNING && a->class->on_event)

@@ -161,10 +161,34 @@ static struct container *present_container(const struct stack *stack, const stru
     return c ? c : stack_container(stack, action->container);
 }
 
+static bool is_the_database(const struct run *run, const struct container *c)
+{
+    for (size_t i = 0; i < run->plan->action_count; i++) {
+        const struct action *action = &run->plan->actions[i];
+        if (action->database && strcmp(action->container_id, c->id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Somebody signalled it after its last start: a person, or the engine on its own way down. Then an
+ * exit code of 0 tells good manners, and not that the work is done. */
+static bool was_told_to_end(const struct run *run, const struct container *c)
+{
+    for (size_t i = 0; i < run->event_count; i++) {
+        const struct run_event *event = &run->events[i];
+        if (strcmp(event->id, c->id) == 0 && event->time_ns > c->started_ns &&
+            (strcmp(event->action, "kill") == 0 || strcmp(event->action, "stop") == 0))
+            return true;
+    }
+    return false;
+}
+
 bool settle_has_finished(const struct run *run, const struct container *c)
 {
     return c->state == CONTAINER_EXITED && c->exit_code == 0 &&
-           c->started_ns / 1000000 >= run->started_wall_ms && c->finished_ns > c->started_ns;
+           c->started_ns / 1000000 >= run->started_wall_ms && c->finished_ns > c->started_ns &&
+           !is_the_database(run, c) && !was_told_to_end(run, c);
 }
 
 static void leave_stopped(struct run *run, const struct action *action, const struct container *c)
@@ -191,7 +215,7 @@ static void on_started_again(void *data, const struct err *e, bool changed)
     if (e)
         run_note(run, "starting once more: %s", e->text);
     if (run->settle->starts_pending == 0)
-        settle_load(run);
+        settle_load(run); /* where the engine is away it is waited for */
 }
 
 static void settle_examine(struct run *run)
@@ -246,6 +270,8 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
         settle->stack = stack_ref(stack);
         settle_examine(run);
     } else if (loop_now(run->loop) < settle->deadline_ms) {
+        /* An engine that comes back has stopped what it was told to start: that try was none. */
+        settle->started_again = settle->started_again && e->code != ERR_UNREACHABLE;
         timer_start(settle->again, SETTLE_AGAIN_MS);
     } else {
         settle_blind(run, e);
