@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+sys.path.insert(0, str(ROOT / "tests" / "fake"))
 
+from engine_proxy import EngineProxy  # noqa: E402
 from lab import Lab  # noqa: E402
 from programs import Supervisor  # noqa: E402
 
@@ -59,6 +61,23 @@ def lasting_stack(lab):
 @pytest.fixture
 def supervisor(lab, tmp_path_factory):
     """A Supervisor whose daemon is not started yet; whatever it started ends with the test."""
+    one = Supervisor(BINARIES, lab.docker_host, tmp_path_factory.mktemp("s"))
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def proxy(lab, supervisor):
+    """What stands between the supervisor and the engine, and can be told to make trouble."""
+    with EngineProxy(lab.socket) as one:
+        supervisor.use_docker(one.docker_host)
+        yield one
+        supervisor.end()  # its calls must not fail for want of the proxy
+
+
+@pytest.fixture(scope="module")
+def lasting_supervisor(lab, tmp_path_factory):
+    """The same for all tests of a file."""
     one = Supervisor(BINARIES, lab.docker_host, tmp_path_factory.mktemp("s"))
     yield one
     one.end()

@@ -128,6 +128,7 @@ class Supervisor:
             "UBSAN_OPTIONS": "print_stacktrace=1",
         }
         self.config_path.write_text("")
+        self.prefix = []  # in front of every program, e.g. to run it as somebody else
         self.process = None
         self.processes = []
         self.stories = []
@@ -136,6 +137,18 @@ class Supervisor:
 
     def configure(self, text):
         self.config_path.write_text(text)
+
+    def use_docker(self, host):
+        """Another engine than the lab's, or another way to it; before anything is started."""
+        self.environment["STACK_SUPERVISOR_DOCKER_HOST"] = host
+
+    def become_nobody(self):
+        """From here on the programs run without any privilege."""
+        nobody = 65534
+        self.prefix = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
+        os.chown(self.short.name, nobody, nobody)
+        self.environment |= {"STACK_SUPERVISOR_STATE_DIR": f"{self.short.name}/state",
+                             "STACK_SUPERVISOR_CONFIG": "", "HOME": self.short.name}
 
     def start(self, *arguments, wait=True):
         """Starts the daemon; returns when its socket answers."""
@@ -147,7 +160,8 @@ class Supervisor:
     def spawn_daemon(self, *arguments):
         """Starts a daemon and gives its process, whatever becomes of it."""
         with open(self.log_path, "a", encoding="utf-8") as log:
-            process = subprocess.Popen([self.binaries / "stack-supervisord", *arguments],
+            process = subprocess.Popen([*self.prefix, self.binaries / "stack-supervisord",
+                                        *arguments],
                                        env=self.environment, stdin=subprocess.DEVNULL,
                                        stdout=log, stderr=log)
         self.processes.append(process)
@@ -211,7 +225,7 @@ class Supervisor:
     # ---- the command ------------------------------------------------------------------------
 
     def command(self, *arguments):
-        return [self.binaries / "supervisorctl", *map(str, arguments)]
+        return [*self.prefix, self.binaries / "supervisorctl", *map(str, arguments)]
 
     def ctl(self, *arguments, timeout=300, env=None):
         """Runs a command to its end, without a terminal."""
