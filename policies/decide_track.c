@@ -1,0 +1,346 @@
+/* One policy in one step: its condition, and what each state does but for `due` (decide_gate.c). */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "policies/decide_private.h"
+
+bool decide__run_under_way(const struct decide *engine)
+{
+    return engine->run_decision != 0 || engine->foreign_run;
+}
+
+/* What is seen during a disruptive run is our own doing. */
+bool decide__disrupted(const struct decide *engine)
+{
+    return (engine->run_decision && engine->run_disruptive) ||
+           (engine->foreign_run && engine->foreign_disruptive);
+}
+
+/* --- the condition -----------------------------------------------------------------------------
+ */
+
+/* *since begins when `is` begins, and ends with it. */
+static void follow(int64_t *since_ms, bool is, int64_t now_ms)
+{
+    if (!is)
+        *since_ms = NEVER;
+    else if (*since_ms == NEVER)
+        *since_ms = now_ms;
+}
+
+void decide__evaluate(struct decide *engine, struct track *track)
+{
+    const struct policy *policy = track->policy;
+    int64_t now_ms = engine->now.mono_ms;
+    track->truth = TRUTH_UNKNOWN;
+    if (!policy->when) {
+        follow(&track->healthy_since_ms, !track->alert_firing, now_ms);
+        return;
+    }
+    if (decide__disrupted(engine))
+        condition_state_reset(track->when);
+    else
+        track->truth =
+            condition_eval(policy->when, track->when, engine->board, now_ms, engine->calm_ms);
+    follow(&track->held_since_ms, track->truth == TRUTH_TRUE, now_ms);
+    follow(&track->healthy_since_ms, track->truth == TRUTH_FALSE && !track->alert_firing, now_ms);
+}
+
+static bool held_for(int64_t since_ms, int64_t span_ms, int64_t now_ms)
+{
+    return since_ms != NEVER && span_ms != NEVER && now_ms - since_ms >= span_ms;
+}
+
+static bool condition_holds(const struct decide *engine, const struct track *track)
+{
+    return held_for(track->held_since_ms, track->policy->for_ms, engine->now.mono_ms);
+}
+
+bool decide__schedule_due(const struct decide *engine, const struct track *track)
+{
+    if (!track->policy->scheduled)
+        return false;
+    return track->policy->schedule.every_ms ? engine->now.mono_ms >= track->next_mono_ms
+                                            : engine->now.local_ms >= track->next_local_ms;
+}
+
+void decide__schedule_next(struct track *track, const struct moment *now)
+{
+    const struct schedule *schedule = &track->policy->schedule;
+    if (!track->policy->scheduled)
+        return;
+    if (schedule->every_ms)
+        track->next_mono_ms = now->mono_ms + schedule->every_ms;
+    else
+        track->next_local_ms = schedule_next_local_ms(schedule, now->local_ms);
+}
+
+bool decide__triggered(const struct decide *engine, const struct track *track)
+{
+    if (track->policy->mode == MODE_OFF)
+        return false;
+    if (track->alert_new)
+        return true;
+    if (track->policy->scheduled)
+        return decide__schedule_due(engine, track) &&
+               (!track->policy->when || condition_holds(engine, track));
+    return condition_holds(engine, track);
+}
+
+/* --- watching ----------------------------------------------------------------------------------
+ */
+
+enum { LATE_MAX_MS = HOUR_MS, WANTED_MS = 10 * MINUTE_MS };
+
+/* A civil time that went by while nobody looked (the daemon was down, the clock was set) is not
+ * made up for after an hour; and a clock that was set back must not silence a schedule for long. */
+static bool schedule_missed(const struct decide *engine, const struct track *track)
+{
+    if (!track->policy->scheduled || track->policy->schedule.every_ms)
+        return false;
+    int64_t late_ms = engine->now.local_ms - track->next_local_ms;
+    return late_ms > LATE_MAX_MS || late_ms < -8 * DAY_MS;
+}
+
+static void look_at_schedule(struct decide *engine, struct track *track)
+{
+    if (schedule_missed(engine, track)) {
+        decide__schedule_next(track, &engine->now);
+        track->refused = REFUSAL_NONE;
+        decide__refuse(engine, track, REFUSAL_MISSED, "its time went by more than an hour ago");
+    } else if (decide__schedule_due(engine, track) && !decide__triggered(engine, track)) {
+        decide__schedule_next(track, &engine->now);
+        decide__say(engine, track, DECISION_QUIET, "it is time, and there is nothing to do");
+    }
+}
+
+void decide__finish_incident(struct track *track)
+{
+    track->incident = 0;
+    track->notified = false;
+}
+
+/* An incident that no climb has ended is over when the trouble stays away. */
+static void look_at_incident(struct decide *engine, struct track *track)
+{
+    if (!track->incident ||
+        !held_for(track->healthy_since_ms, track->policy->rearm_healthy_ms, engine->now.mono_ms))
+        return;
+    if (track->notified)
+        decide__say(engine, track, DECISION_HEALED, "it is over")->notify = true;
+    decide__finish_incident(track);
+}
+
+static void tell_outcome(struct decide *engine, struct track *track)
+{
+    if (track->truth == track->told || !track->policy->when)
+        return;
+    char duration[DURATION_MAX];
+    CLEANUP_FREE char *reason = decide__reason(engine, track);
+    track->told = track->truth;
+    if (track->truth == TRUTH_TRUE && track->policy->for_ms)
+        decide__say(engine, track, DECISION_QUIET, "waits whether it lasts %s: %s",
+                    duration_text(track->policy->for_ms, duration), reason);
+    else
+        decide__say(engine, track, DECISION_QUIET, "nothing to do: %s", reason);
+}
+
+static bool trigger(struct decide *engine, struct track *track)
+{
+    track->cause = track->alert_new           ? CAUSE_ALERT
+                   : track->policy->scheduled ? CAUSE_SCHEDULE
+                                              : CAUSE_WHEN;
+    if (track->cause == CAUSE_SCHEDULE) {
+        track->wanted_until_ms = engine->now.mono_ms + WANTED_MS;
+        decide__schedule_next(track, &engine->now);
+    }
+    track->alert_new = false;
+    track->told = track->truth;
+    if (!track->incident)
+        track->incident = ++engine->last_incident;
+    decide__move(engine, track, ON_TRIGGERED);
+    return true;
+}
+
+static bool watch(struct decide *engine, struct track *track)
+{
+    look_at_incident(engine, track);
+    look_at_schedule(engine, track);
+    if (decide__triggered(engine, track))
+        return trigger(engine, track);
+    tell_outcome(engine, track);
+    return false;
+}
+
+/* --- verifying ---------------------------------------------------------------------------------
+ */
+
+const struct condition *decide__verification(const struct track *track, size_t rung,
+                                             bool *ret_inverted)
+{
+    const struct condition *own = track->policy->rungs[rung].verify;
+    *ret_inverted = !own;
+    return own ? own : track->policy->when;
+}
+
+/* Strictly after: what was measured in the very millisecond may be from before. */
+enum truth decide__verified(const struct decide *engine, struct track *track, size_t rung)
+{
+    bool inverted;
+    const struct condition *condition = decide__verification(track, rung, &inverted);
+    if (!condition)
+        return track->run_ok ? TRUTH_TRUE : TRUTH_FALSE;
+    enum truth truth = condition_eval(condition, track->verify[rung], engine->board,
+                                      engine->now.mono_ms, track->verify_from_ms + 1);
+    return inverted ? TRUTH_TRUE - truth : truth;
+}
+
+bool decide__healed(struct decide *engine, struct track *track, const char *why)
+{
+    decide__say(engine, track, DECISION_HEALED, "%s", why)->notify = track->notified;
+    decide__move(engine, track, ON_HEALED);
+    decide__finish_incident(track);
+    return true;
+}
+
+bool decide__end_of_ladder(struct decide *engine, struct track *track, const char *why)
+{
+    if (track->policy->then == THEN_AGAIN) {
+        decide__say(engine, track, DECISION_QUIET, "%s; it is tried again after its cool-down",
+                    why);
+        decide__move(engine, track, ON_LADDER_AT_END);
+        return true;
+    }
+    decide__say(engine, track, DECISION_HAND_OVER, "%s; a person is needed", why)->notify =
+        !track->notified;
+    track->notified = true;
+    decide__move(engine, track, ON_GAVE_UP);
+    return true;
+}
+
+static bool not_helped(struct decide *engine, struct track *track)
+{
+    const struct rung *rung = &track->policy->rungs[track->rung];
+    if (track->rung + 1 < track->policy->rung_count) {
+        track->verdict_ms = engine->now.mono_ms;
+        decide__move(engine, track, ON_FAILED);
+        track->rung++;
+        return true;
+    }
+    CLEANUP_FREE char *why = mem_printf("%s did not help", rung->playbook);
+    return decide__end_of_ladder(engine, track, why);
+}
+
+static bool verify(struct decide *engine, struct track *track)
+{
+    const struct rung *rung = &track->policy->rungs[track->rung];
+    int64_t now_ms = engine->now.mono_ms;
+    bool inverted;
+    if (decide__run_under_way(engine) || engine->paused)
+        return false;
+    if (engine->changed_ms > track->verify_from_ms) {
+        track->verify_from_ms = engine->changed_ms;
+        if (track->verify[track->rung])
+            condition_state_reset(track->verify[track->rung]);
+    }
+    enum truth truth = decide__verified(engine, track, track->rung);
+    if (truth == TRUTH_TRUE) {
+        CLEANUP_FREE char *why = mem_printf("%s helped", rung->playbook);
+        return decide__healed(engine, track, why);
+    }
+    if (decide__verification(track, track->rung, &inverted) &&
+        now_ms - track->verify_from_ms < rung->within_ms)
+        return false;
+    return not_helped(engine, track);
+}
+
+/* --- the other states --------------------------------------------------------------------------
+ */
+
+static bool settle(struct decide *engine, struct track *track)
+{
+    char duration[DURATION_MAX];
+    if (engine->now.mono_ms - track->since_ms >= track->policy->settle_ms) {
+        decide__move(engine, track, ON_SETTLED);
+        return true;
+    }
+    if (decide__triggered(engine, track))
+        decide__refuse(engine, track, REFUSAL_SETTLING, "does nothing for %s after a start",
+                       duration_text(track->policy->settle_ms, duration));
+    return false;
+}
+
+static bool cool(struct decide *engine, struct track *track)
+{
+    char duration[DURATION_MAX];
+    if (engine->now.mono_ms - track->since_ms >= track->policy->cooldown_ms) {
+        decide__move(engine, track, ON_COOLED);
+        return true;
+    }
+    if (!track->policy->scheduled && decide__triggered(engine, track))
+        decide__refuse(engine, track, REFUSAL_COOL_DOWN,
+                       "it is needed again, but cools down for %s after it acted",
+                       duration_text(track->policy->cooldown_ms, duration));
+    return false;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void tell_what_a_person_did(struct decide *engine, struct track *track)
+{
+    if (track->aborted)
+        decide__say(engine, track, DECISION_HAND_OVER,
+                    "its run was aborted; nothing more is tried until it is re-armed");
+    if (track->denied)
+        decide__say(engine, track, DECISION_HAND_OVER,
+                    "it was denied; nothing is tried until it is re-armed");
+    track->aborted = track->denied = false;
+}
+
+static bool wait_for_rearm(struct decide *engine, struct track *track)
+{
+    const struct policy *policy = track->policy;
+    int64_t now_ms = engine->now.mono_ms;
+    tell_what_a_person_did(engine, track);
+    int64_t healthy_ms = later(track->since_ms, track->healthy_since_ms);
+    if (held_for(healthy_ms, policy->rearm_healthy_ms, now_ms)) {
+        if (track->notified)
+            decide__say(engine, track, DECISION_HEALED, "it is over")->notify = true;
+        decide__move(engine, track, ON_REARMED);
+        decide__finish_incident(track);
+        return true;
+    }
+    if (held_for(track->since_ms, policy->rearm_after_ms, now_ms)) {
+        decide__move(engine, track, ON_REARMED);
+        return true;
+    }
+    /* Only a trouble that came anew is worth a word: the old one has been handed over. */
+    if (track->held_since_ms != NEVER && track->held_since_ms > track->since_ms &&
+        decide__triggered(engine, track))
+        decide__refuse(engine, track, REFUSAL_NOT_REARMED,
+                       "it is needed again, but a person was called and it is not re-armed yet");
+    return false;
+}
+
+bool decide__advance(struct decide *engine, struct track *track)
+{
+    switch (track->state) {
+    case STATE_SETTLING:
+        return settle(engine, track);
+    case STATE_WATCHING:
+        return watch(engine, track);
+    case STATE_DUE:
+    case STATE_ASKING:
+        return decide__climb(engine, track);
+    case STATE_VERIFYING:
+        return verify(engine, track);
+    case STATE_COOLING:
+        return cool(engine, track);
+    case STATE_HANDED:
+        return wait_for_rearm(engine, track);
+    default:
+        return false; /* running: decide_run_ended moves it on */
+    }
+}
