@@ -130,7 +130,7 @@ op_id db_activity(struct db *db, int64_t deadline_ms, db_activity_fn done, void 
     look->done = done;
     look->data = data;
     op_id id = db__job_begin(&look->job, db, &class, "look who is connected to", deadline_ms);
-    look->visit = db__visit_new(db, db__ways_to_look, loop_now(db->loop) + deadline_ms);
+    look->visit = db__visit_new(db, db__ways_to_look, db__until_ms(db, deadline_ms));
     db__visit_ask(look->visit, db__sql_activity(db->application), on_answer, look);
     return id;
 }

@@ -75,7 +75,7 @@ op_id db_checkpoint(struct db *db, int64_t deadline_ms, db_done_fn done, void *d
     checkpoint->done = done;
     checkpoint->data = data;
     op_id id = db__job_begin(&checkpoint->job, db, &class, "CHECKPOINT on", deadline_ms);
-    checkpoint->visit = db__visit_new(db, ways, loop_now(db->loop) + deadline_ms);
+    checkpoint->visit = db__visit_new(db, ways, db__until_ms(db, deadline_ms));
     ask(checkpoint);
     return id;
 }

@@ -271,7 +271,7 @@ static void fall_back(struct clean *clean)
     struct db *db = clean->job.db;
     clean->report = clean->fallback;
     clean->visit = db__visit_free(clean->visit);
-    clean->visit = db__visit_new(db, ways, loop_now(db->loop) + clean->job.op.limit_ms);
+    clean->visit = db__visit_new(db, ways, db__until_ms(db, clean->job.op.limit_ms));
     act(clean);
 }
 
@@ -370,7 +370,7 @@ op_id db_clean(struct db *db, const struct db_clean_rules *rules, bool dry_run, 
     clean->done = done;
     clean->data = data;
     op_id id = db__job_begin(&clean->job, db, &class, "end sessions on", deadline_ms);
-    clean->visit = db__visit_new(db, db__ways_to_look, loop_now(db->loop) + deadline_ms);
+    clean->visit = db__visit_new(db, db__ways_to_look, db__until_ms(db, deadline_ms));
     look(clean);
     return id;
 }

@@ -135,6 +135,12 @@ void db__job_end(struct db__job *job)
     db__unref(job->db);
 }
 
+int64_t db__until_ms(const struct db *db, int64_t deadline_ms)
+{
+    const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
+    return loop_now(db->loop) + (deadline_ms < year_ms ? deadline_ms : year_ms);
+}
+
 int64_t db__left_ms(const struct db *db, int64_t until_ms)
 {
     int64_t left = until_ms - loop_now(db->loop);

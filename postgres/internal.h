@@ -52,7 +52,10 @@ op_id db__job_begin(struct db__job *job, struct db *db, const struct op_class *c
                     const char *what, int64_t deadline_ms);
 void db__job_end(struct db__job *job); /* in deliver: leaves the list, drops the reference */
 
-/* Milliseconds until `until`, at least 1. */
+/* The moment on the loop's clock that a deadline means; OP_FOREVER is in a year. */
+int64_t db__until_ms(const struct db *db, int64_t deadline_ms);
+
+/* Milliseconds until that moment, at least 1. */
 int64_t db__left_ms(const struct db *db, int64_t until_ms);
 
 #endif

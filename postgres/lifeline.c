@@ -11,7 +11,7 @@ enum {
     BACKOFF_MIN_MS = 1000,
     BACKOFF_MAX_MS = 30000,
     LOGIN_MS = 5000,
-    GRACE_MS = 3000, /* beyond it a given-up query is stuck: statement_timeout ended it before */
+    GRACE_MS = 3000, /* beyond its limit: the server has cut a query off long before */
 };
 
 /* --- queries -------------------------------------------------------------------------------- */
@@ -23,8 +23,9 @@ static void ask_next(struct db__lifeline *lifeline)
         return;
     lifeline->asked = true;
     const struct db__query *query = lifeline->queue;
-    CLEANUP_FREE char *sql =
-        db__sql_bounded(query->sql, db__left_ms(lifeline->db, query->until_ms));
+    int64_t limit_ms = db__left_ms(lifeline->db, query->until_ms);
+    CLEANUP_FREE char *sql = db__sql_bounded(query->sql, limit_ms);
+    timer_start(lifeline->stuck, limit_ms + GRACE_MS);
     db__session_query(lifeline->session, sql);
 }
 
@@ -40,7 +41,7 @@ static struct db__query *pop(struct db__lifeline *lifeline)
 static void fail_queries(struct db__lifeline *lifeline, const struct db__fault *fault)
 {
     lifeline->asked = lifeline->abandoned = false;
-    timer_stop(lifeline->grace);
+    timer_stop(lifeline->stuck);
     while (lifeline->queue) {
         struct db__query *query = pop(lifeline);
         query->done(query->data, fault, NULL);
@@ -71,7 +72,6 @@ void db__lifeline_take_back(struct db__lifeline *lifeline, struct db__query *que
     if (lifeline->asked && lifeline->queue == query) {
         lifeline->asked = false;
         lifeline->abandoned = true;
-        timer_start(lifeline->grace, GRACE_MS);
     }
     struct db__query **at = &lifeline->queue;
     while (*at != query)
@@ -139,7 +139,7 @@ static void on_answered(void *data, const struct db__fault *fault, const char *v
         on_lost(lifeline, fault);
         return;
     }
-    timer_stop(lifeline->grace);
+    timer_stop(lifeline->stuck);
     struct db__query *query = lifeline->asked ? pop(lifeline) : NULL;
     lifeline->asked = lifeline->abandoned = false;
     ask_next(lifeline);
@@ -147,7 +147,7 @@ static void on_answered(void *data, const struct db__fault *fault, const char *v
         query->done(query->data, fault, value);
 }
 
-static void on_grace_over(void *data)
+static void on_stuck(void *data)
 {
     struct db__lifeline *lifeline = data;
     struct db__fault fault;
@@ -240,7 +240,7 @@ void db__lifeline_init(struct db__lifeline *lifeline, struct db *db)
         .backoff_ms = BACKOFF_MIN_MS,
         .turn = {.granted = on_granted, .yield = on_yield, .data = lifeline},
         .timer = timer_new(db->loop, on_timer, lifeline),
-        .grace = timer_new(db->loop, on_grace_over, lifeline),
+        .stuck = timer_new(db->loop, on_stuck, lifeline),
     };
 }
 
@@ -249,7 +249,7 @@ void db__lifeline_close(struct db__lifeline *lifeline)
     db_lifeline_drop(lifeline->db);
     lifeline->leaving = db__farewell_free(lifeline->leaving);
     lifeline->timer = timer_free(lifeline->timer);
-    lifeline->grace = timer_free(lifeline->grace);
+    lifeline->stuck = timer_free(lifeline->stuck);
 }
 
 /* --- the door's functions ------------------------------------------------------------------- */

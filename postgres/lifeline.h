@@ -6,8 +6,9 @@
  *
  * Opening it takes a turn of the gate and gives way to everybody else. Queries on it are asked one
  * after another. One that its asker has given up is not cut off, as that would cost the only way
- * in: its answer is thrown away when it comes. If it does not come a moment after its time limit,
- * the server's process is stuck and the session is dropped.
+ * in: its answer is thrown away when it comes. One that is not answered a moment after its time
+ * limit, when the server should have cut it off, tells that the server's process is stuck; the
+ * session is dropped then.
  *
  * May use: base, session.h, slots.h. Private to postgres/.
  */
@@ -45,7 +46,7 @@ struct db__lifeline {
     struct db__farewell *leaving; /* the session before this one, until its slot is free */
     struct db__turn turn;
     struct timer *timer; /* waiting: the next try; opening: the login's deadline */
-    struct timer *grace; /* for an answer that nobody waits for any more */
+    struct timer *stuck; /* for an answer that does not come, though the server limits its time */
     int64_t backoff_ms;
     struct db__query *queue; /* the first one is asked, unless an abandoned one still is */
     bool asked;              /* the first of the queue is on its way */

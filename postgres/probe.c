@@ -190,7 +190,7 @@ op_id db_probe(struct db *db, int64_t deadline_ms, db_probe_fn done, void *data)
     struct probe *probe = mem_new(sizeof *probe);
     probe->done = done;
     probe->data = data;
-    probe->until_ms = loop_now(db->loop) + deadline_ms;
+    probe->until_ms = db__until_ms(db, deadline_ms);
     probe->turn = (struct db__turn){.granted = on_granted, .data = probe};
     op_id id = db__job_begin(&probe->job, db, &class, "log in to", deadline_ms);
     db__turn_ask(&db->slots, &probe->turn);

@@ -504,8 +504,9 @@ START_TEST(login_lost_while_watching)
     struct outcome outcome = {0};
     db_clean(db, &at_once, false, 20000, on_report, &outcome);
     await(loop, signalled, NULL);
-    pg_run(boss, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                 "WHERE application_name = 'stack-supervisor'");
+    while (pg_number(boss, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
+                           "state = 'idle' AND application_name = 'stack-supervisor'") == 0)
+        ; /* between two looks */
     await(loop, door_was_opened, &door);
     ck_assert(!outcome.delivered);
     kill(PQbackendPID(crowd.conns[0]), SIGCONT);

@@ -1,5 +1,6 @@
 /* The lifeline through all that can happen to it, and the promise of at most two slots. */
 #include "base/mem.h"
+#include "postgres/internal.h"
 #include "tests/unit/pg_loop.h"
 
 #include <signal.h>
@@ -35,6 +36,16 @@ static long our_sessions(void)
 static pid_t our_pid(void)
 {
     return (pid_t)pg_number(boss, "SELECT pid FROM pg_stat_activity WHERE " OURS);
+}
+
+/* The process of the lifeline, when it is idle: one that is stopped in the middle of its work may
+ * hold a lock that a login needs. */
+static pid_t our_idle_pid(void)
+{
+    while (pg_number(boss, "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle' "
+                           "AND query <> '' AND " OURS) != 1)
+        ;
+    return our_pid();
 }
 
 static bool none_of_ours(void *data)
@@ -111,6 +122,27 @@ START_TEST(a_probe_that_gets_in_brings_it_back)
     probe = probe_db(loop, db, 10000);
     ck_assert_int_eq(probe.state, DB_READY);
     await_lifeline(log, 1, 0);
+    db_free(db);
+}
+END_TEST
+
+static bool has_tried_in_vain(void *data)
+{
+    return ((struct db *)data)->lifeline.backoff_ms > 1000;
+}
+
+START_TEST(tries_less_and_less_often)
+{
+    char conninfo[100];
+    snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%d user=guard", free_port());
+    struct db *db = db_of(loop, conninfo, NULL);
+    struct lifeline_log log = {.loop = loop};
+    keep_lifeline_in_vain(db, &log);
+    await(loop, has_tried_in_vain, db);
+    ck_assert_int_eq(log.open + log.lost, 0); /* vain tries are not told */
+    db_lifeline_retry_now(db);
+    ck_assert(!has_tried_in_vain(db)); /* begins with short waits again */
+    await(loop, has_tried_in_vain, db);
     db_free(db);
 }
 END_TEST
@@ -221,7 +253,7 @@ START_TEST(stuck_lifeline_is_left_and_replaced)
 {
     struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), NULL);
     keep_lifeline(db, loop, &lifeline);
-    pid_t stuck = our_pid();
+    pid_t stuck = our_idle_pid();
     kill(stuck, SIGSTOP);
     struct answers answers = {.wanted = 1};
     db_activity(db, 2000, on_activity, &answers);
@@ -239,7 +271,7 @@ START_TEST(lost_while_asked)
 {
     struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), NULL);
     keep_lifeline(db, loop, &lifeline);
-    pid_t stopped = our_pid();
+    pid_t stopped = our_idle_pid();
     kill(stopped, SIGSTOP);
     struct answers answers = {.wanted = 3};
     for (int i = 0; i < 3; i++)
@@ -306,22 +338,40 @@ START_TEST(freed_while_asked)
 }
 END_TEST
 
-static bool door_was_opened(void *data)
+/* A back door that answers when the test wants it to. */
+struct held_door {
+    void (*done)(void *data, const struct err *e, const char *out);
+    void *data;
+};
+
+static void hold(void *context, const char *sql, int64_t deadline_ms,
+                 void (*done)(void *data, const struct err *e, const char *out), void *data)
 {
-    return ((struct pg_door *)data)->runs > 0;
+    (void)sql;
+    (void)deadline_ms;
+    *(struct held_door *)context = (struct held_door){.done = done, .data = data};
+}
+
+static bool is_held(void *data)
+{
+    return ((struct held_door *)data)->done != NULL;
 }
 
 START_TEST(freed_while_the_back_door_runs)
 {
-    struct pg_door door = {.loop = loop, .pg = &pg};
-    struct db *db = db_of(loop, "host=/nonexistent user=guard", &door);
+    struct held_door held = {0};
+    struct db_backdoor door = {.run = hold, .context = &held};
+    struct db_options options = {.conninfo = "host=/nonexistent user=guard", .backdoor = &door};
+    struct db *db;
+    ck_assert_int_eq(db_new(loop, &options, &db, NULL), 0);
     struct answers answers = {.wanted = 2};
     db_activity(db, 20000, on_activity, &answers);
     db_activity(db, 20000, on_activity, &answers);
-    await(loop, door_was_opened, &door);
+    await(loop, is_held, &held);
     db_free(db);
     await(loop, all_came, &answers);
     ck_assert_int_eq(answers.failed, 2);
+    held.done(held.data, NULL, "{}\n"); /* late, and to nobody */
 }
 END_TEST
 
@@ -408,14 +458,17 @@ START_TEST(a_deadline_in_the_queue_says_nothing_of_the_server)
     char conninfo[100];
     fake_listen(&fake, NULL, false);
     snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%d user=guard", fake.port);
-    struct db *db = db_of(loop, conninfo, NULL);
-    struct answers answers = {.wanted = 1};
+    struct pg_door door = {.loop = loop, .pg = &pg};
+    struct db *db = db_of(loop, conninfo, &door);
+    struct answers answers = {.wanted = 2};
     db_activity(db, 1500, on_activity, &answers);
+    db_activity(db, 300, on_activity, &answers); /* the back door's turn does not come either */
     struct db_probe probe = probe_db(loop, db, 200);
     ck_assert_int_eq(probe.state, DB_UNKNOWN);
     ck_assert_int_eq(probe.why.code, ERR_TIMEOUT);
     await(loop, all_came, &answers);
     ck_assert_int_eq(answers.failed, 1);
+    ck_assert_int_eq(answers.other, 1); /* the first one, by the back door in the end */
     db_free(db);
     fake_stop(&fake);
 }
@@ -432,6 +485,7 @@ int main(void)
     tcase_add_test(real, survives_being_terminated);
     tcase_add_test(real, survives_a_restart);
     tcase_add_test(real, a_probe_that_gets_in_brings_it_back);
+    tcase_add_test(real, tries_less_and_less_often);
     tcase_add_test(real, tells_of_a_crash);
     tcase_add_test(real, notices_a_setting_that_changes);
     tcase_add_test(real, is_not_ended_for_being_idle);

@@ -496,6 +496,10 @@ START_TEST(exhausted_and_lifeline_stuck)
     struct db *db = make_to_ask(LIFELINE, &door);
     struct crowd crowd = {0};
     PGconn *conn = pg_connect(&pg, "postgres", "test");
+    /* Idle: in the middle of its work it might hold a lock that a login needs. */
+    while (pg_number(conn, "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle' AND "
+                           "query <> '' AND application_name = 'stack-supervisor'") != 1)
+        ;
     pid_t pid = (pid_t)pg_number(
         conn, "SELECT pid FROM pg_stat_activity WHERE application_name = 'stack-supervisor'");
     crowd_fill(&crowd, &pg, "app");
