@@ -28,7 +28,8 @@ struct yaml_node {
 };
 
 /* At most 1 MiB. NULL when there was a syntax error, which is in `diags` then; an empty document
- * gives a YAML_NULL. The caller frees the tree with yaml_node_free, after its last use of any node. */
+ * gives a YAML_NULL. The caller frees the tree with yaml_node_free, after its last use of any node.
+ */
 struct yaml_node *yaml_parse(const char *text, size_t len, struct diag_list *diags);
 void yaml_node_free(struct yaml_node *root);
 
