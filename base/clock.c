@@ -111,7 +111,7 @@ static bool parse_zone_s(const char *cursor, int64_t *ret_s)
     if ((sign != '+' && sign != '-') || !parse_field(&cursor, sign, 2, 0, 23, &hours) ||
         !parse_field(&cursor, ':', 2, 0, 59, &minutes))
         return false;
-    *ret_s = (hours * 3600 + minutes * 60) * (sign == '-' ? -1 : 1);
+    *ret_s = (hours * INT64_C(3600) + minutes * INT64_C(60)) * (sign == '-' ? -1 : 1);
     return *cursor == '\0';
 }
 

@@ -52,15 +52,22 @@ static int diag_compare(const void *a, const void *b)
 }
 
 /* Where a line must not be shown any further: a password stands there (libpq's keyword, or between
- * the ':' and the '@' of a URI). A diagnostic may end in a log that others read. */
+ * the ':' and the '@' of a URI), or the path of a webhook, which can be its secret, as Slack's is.
+ * A diagnostic may end in a log that others read. */
 static int diag_visible(const char *line, int len)
 {
+    bool is_webhook = false;
     for (int i = 0; i < len; i++) {
         if (len - i > 8 && strncasecmp(line + i, "password", 8) == 0)
             return i + 8;
-        if (len - i > 3 && strncmp(line + i, "://", 3) == 0 &&
-            memchr(line + i, '@', (size_t)(len - i)))
+        bool authority = len - i > 3 && strncmp(line + i, "://", 3) == 0;
+        if (authority && memchr(line + i, '@', (size_t)(len - i)))
             return i + 3;
+        is_webhook = is_webhook || (len - i > 7 && strncasecmp(line + i, "webhook", 7) == 0);
+        if (authority)
+            i += 2;
+        else if (is_webhook && line[i] == '/')
+            return i + 1;
     }
     return len;
 }

@@ -1,5 +1,7 @@
 /* See err.h. */
 #include "base/err.h"
+#undef err_set /* the analyzer's */
+#undef err_wrap
 
 #include "base/mem.h"
 

@@ -5,14 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+void mem_exhausted(void)
+{
+    static const char message[] = "stack-supervisor: out of memory\n";
+    ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
+    (void)ignored;
+    abort();
+}
+
 static void *mem_check(void *pointer)
 {
-    if (!pointer) {
-        static const char message[] = "stack-supervisor: out of memory\n";
-        ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
-        (void)ignored;
-        abort();
-    }
+    if (!pointer)
+        mem_exhausted();
     return pointer;
 }
 

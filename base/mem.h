@@ -15,17 +15,26 @@
 #include <unistd.h>
 
 /* Zeroed memory. The caller owns it and frees it with free(). */
-void *mem_new(size_t size);
+void *mem_new(size_t size) __attribute__((returns_nonnull));
+
+/* Ends the process, as the above do: for a library that says it has no memory. The next life
+ * carries on what this one was at, and need not go on half-blind. */
+_Noreturn void mem_exhausted(void);
+
+/* Ends the process, as the above do: for a library that says it has no memory. The next life
+ * carries on what this one was at, and need not go on half-blind. */
+_Noreturn void mem_exhausted(void);
 
 /* Copies; the caller owns the result. mem_strdup(NULL) is NULL. */
 char *mem_strdup(const char *text);
-char *mem_strndup(const char *text, size_t len);
-char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
-char *mem_vprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+char *mem_strndup(const char *text, size_t len) __attribute__((returns_nonnull));
+char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
+char *mem_vprintf(const char *format, va_list args)
+    __attribute__((format(printf, 1, 0), returns_nonnull));
 
 /* Makes room for one more element behind `count` others, zeroed, and returns the array, which may
  * have moved. `array` may be NULL when `count` is 0. Arrays made this way only grow. */
-void *mem_grow(void *array, size_t count, size_t element_size);
+void *mem_grow(void *array, size_t count, size_t element_size) __attribute__((returns_nonnull));
 
 /* Appends a zeroed element and gives a pointer to it, valid until the next push:
  *     struct item *item = MEM_PUSH(list->items, list->count);
@@ -45,6 +54,16 @@ static inline void mem_cleanup_close(const int *fd)
 {
     if (*fd >= 0)
         close(*fd);
+}
+
+/* For what is one's own and was lent out, or is shared, as const: the owner's way back. */
+static inline void *mem_unconst(const void *lent)
+{
+    union {
+        const void *lent;
+        void *own;
+    } pointer = {.lent = lent};
+    return pointer.own;
 }
 
 #define CLEANUP_FREE      __attribute__((cleanup(mem_cleanup_free)))

@@ -46,6 +46,11 @@ const char *yaml_kind_name(const struct yaml_node *node);
 bool yaml_error(struct diag_list *diags, const struct yaml_node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A complaint about the byte `offset` of node->text: the caret points into the scalar, whatever its
+ * quotes and line breaks. Always false. */
+bool yaml_error_at(struct diag_list *diags, const struct yaml_node *node, size_t offset,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 /* Refuses keys that are not in `known` (NULL-terminated) with "did you mean"; keys that begin
  * with "x-" are the user's own and pass. True when the node is a map and all keys are known. */
 bool yaml_expect_map(const struct yaml_node *node, const char *what, const char *const *known,
@@ -53,6 +58,11 @@ bool yaml_expect_map(const struct yaml_node *node, const char *what, const char 
 bool yaml_expect_list(const struct yaml_node *node, const char *what, struct diag_list *diags);
 
 bool yaml_read_text(const struct yaml_node *node, const char *what, const char **ret_text,
+                    struct diag_list *diags);
+
+/* The path of a file, or "credential:NAME" (base/credential.h); what was in *slot is freed. The
+ * file is not looked at. */
+bool yaml_read_path(const struct yaml_node *node, const char *what, char **slot,
                     struct diag_list *diags);
 bool yaml_read_int(const struct yaml_node *node, const char *what, int64_t min, int64_t max,
                    int64_t *ret_value, struct diag_list *diags);

@@ -1,5 +1,6 @@
 /* The typed readers of yaml.h: what a node must be, and the complaint when it is not. */
 #include "base/clock.h"
+#include "base/credential.h"
 #include "base/mem.h"
 #include "base/yaml.h"
 
@@ -77,6 +78,21 @@ bool yaml_read_text(const struct yaml_node *node, const char *what, const char *
     if (node->kind != YAML_TEXT || !*node->text)
         return wanted(diags, node, what, "a text");
     *ret_text = node->text;
+    return true;
+}
+
+bool yaml_read_path(const struct yaml_node *node, const char *what, char **slot,
+                    struct diag_list *diags)
+{
+    const char *text = NULL;
+    if (!yaml_read_text(node, what, &text, diags))
+        return false;
+    if (!credential_is_path(text))
+        return yaml_error(diags, node, "%s: behind '" CREDENTIAL_PREFIX "' stands a file's name",
+                          what);
+    char *path = credential_path(text);
+    free(*slot);
+    *slot = path;
     return true;
 }
 
