@@ -86,7 +86,8 @@ size_t board_family(const struct board *board, const struct observation_kind *ki
     size_t end = first;
     while (end < board->count && board->items[end]->kind == kind)
         end++;
-    *ret_first = (const struct series *const *)board->items + first;
+    /* An empty board has no items to point into. */
+    *ret_first = end > first ? (const struct series *const *)board->items + first : NULL;
     return end - first;
 }
 
@@ -148,12 +149,13 @@ static int series_for(struct board *board, const char *name, const char *word, s
 /* Takes the word over. */
 static void series_push(struct series *series, int64_t at_ms, double number, char *word)
 {
-    struct sample *newest = series->count ? &series->ring[series->newest] : NULL;
-    if (newest && at_ms < newest->at_ms) {
+    bool is_first = series->count == 0;
+    struct sample *newest = is_first ? NULL : &series->ring[series->newest];
+    if (!is_first && at_ms < newest->at_ms) {
         free(word);
         return;
     }
-    if (!newest || at_ms > newest->at_ms) {
+    if (is_first || at_ms > newest->at_ms) {
         if (series->count < SERIES_HISTORY) {
             newest = MEM_PUSH(series->ring, series->count);
             series->newest = series->count - 1;
@@ -316,10 +318,11 @@ static void restore_sample(struct board *board, const char *name, const json_t *
     const json_t *value = json_array_get(pair, 1);
     const char *word = json_string_value(value);
     struct series *series;
-    if (!json_is_integer(at) || series_for(board, name, word, &series, NULL) < 0)
+    bool is_value = word || json_is_number(value) || json_is_boolean(value);
+    if (!json_is_integer(at) || !is_value || series_for(board, name, word, &series, NULL) < 0)
         return;
     double number = json_is_boolean(value) ? json_is_true(value) : json_number_value(value);
-    series_push(series, json_integer_value(at) + shift_ms, number, mem_strdup(word));
+    series_push(series, instant_shift(json_integer_value(at), shift_ms), number, mem_strdup(word));
 }
 
 void board_restore(struct board *board, const json_t *saved, int64_t shift_ms)

@@ -121,7 +121,7 @@ void condition_state_reset(struct condition_state *state)
  */
 
 struct evaluation {
-    struct condition_state *state;
+    struct condition_state *state; /* NULL: only the instant counts */
     const struct board *board;
     int64_t now_ms;
     int64_t not_before_ms;
@@ -186,6 +186,8 @@ static enum truth eval_compare(const struct evaluation *ev, const struct node *n
 
 static enum truth eval_for(const struct evaluation *ev, const struct node *node, enum truth inner)
 {
+    if (!ev->state)
+        return inner;
     struct slot *slot = &ev->state->slots[node->slot];
     if (inner != TRUTH_TRUE) {
         slot->held = false;
@@ -227,10 +229,15 @@ static int bits_set(uint32_t bits, int among)
 /* True as soon as n of the samples counted are, be there m of them yet or not. */
 static enum truth eval_of(const struct evaluation *ev, const struct node *node, enum truth inner)
 {
+    if (!ev->state)
+        return inner;
     struct slot *slot = &ev->state->slots[node->slot];
     count_samples(ev, node, slot);
-    if (inner == TRUTH_UNKNOWN)
+    if (inner == TRUTH_UNKNOWN) { /* a gap: what was counted before it says nothing of now */
+        slot->bits = 0;
+        slot->counted = 0;
         return TRUTH_UNKNOWN;
+    }
     return bits_set(slot->bits, slot->counted) >= node->of_n ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
@@ -260,6 +267,19 @@ enum truth condition_eval(const struct condition *condition, struct condition_st
 {
     struct evaluation ev = {state, board, now_ms, not_before_ms};
     return eval_node(&ev, condition->root);
+}
+
+enum truth condition__truth(const struct node *node, const struct board *board, int64_t now_ms,
+                            int64_t not_before_ms)
+{
+    struct evaluation ev = {NULL, board, now_ms, not_before_ms};
+    return eval_node(&ev, node);
+}
+
+enum truth condition_now(const struct condition *condition, const struct board *board,
+                         int64_t now_ms, int64_t not_before_ms)
+{
+    return condition__truth(condition->root, board, now_ms, not_before_ms);
 }
 
 /* --- what time alone will change ---------------------------------------------------------------
@@ -316,7 +336,7 @@ json_t *condition_state_save(const struct condition_state *state)
         json_t *item = json_object();
         if (slot->held)
             json_set_int(item, "since", slot->since_ms);
-        if (slot->counted) {
+        if (slot->last_ms != INT64_MIN) {
             json_set_int(item, "bits", slot->bits);
             json_set_int(item, "counted", slot->counted);
             json_set_int(item, "last", slot->last_ms);
@@ -332,14 +352,14 @@ static void restore_slot(struct slot *slot, const json_t *item, int64_t shift_ms
     *slot = (struct slot){.last_ms = INT64_MIN};
     if (json_is_integer(since)) {
         slot->held = true;
-        slot->since_ms = json_integer_value(since) + shift_ms;
+        slot->since_ms = instant_shift(json_integer_value(since), shift_ms);
     }
-    int64_t counted = json_int_at(item, "counted", 0);
-    if (counted < 1 || counted > OF_SAMPLES_MAX)
+    int64_t counted = json_int_at(item, "counted", -1);
+    if (counted < 0 || counted > OF_SAMPLES_MAX)
         return;
     slot->bits = (uint32_t)json_int_at(item, "bits", 0);
     slot->counted = (int)counted;
-    slot->last_ms = json_int_at(item, "last", 0) + shift_ms;
+    slot->last_ms = instant_shift(json_int_at(item, "last", 0), shift_ms);
 }
 
 void condition_state_restore(struct condition_state *state, const json_t *saved, int64_t shift_ms)

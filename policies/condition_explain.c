@@ -50,12 +50,65 @@ static void visit(void *data, const struct node *node)
     walk->fn(walk->data, node, board_find(walk->board, node->observation, node->parameter), name);
 }
 
-/* "> 60%" */
-static char *wanted_text(const struct node *node)
+/* --- what decided it ---------------------------------------------------------------------------
+ */
+
+static enum truth truth_of(const struct walk *walk, const struct node *node)
+{
+    return condition__truth(node, walk->board, walk->now_ms, walk->not_before_ms);
+}
+
+/* Whether that side is a reason for the outcome of the whole: one true side makes an `or` true,
+ * one false side an `and` false, and of an unknown one the unknown sides are to be told. */
+static bool decides(const struct walk *walk, const struct node *whole, const struct node *side)
+{
+    enum truth outcome = truth_of(walk, whole);
+    enum truth needs_both = whole->kind == NODE_AND ? TRUTH_TRUE : TRUTH_FALSE;
+    return outcome == needs_both || truth_of(walk, side) == outcome;
+}
+
+/* From left to right, what decided; *negated within a `not`. */
+static void visit_reasons(struct walk *walk, const struct node *node, bool *negated)
+{
+    switch (node->kind) {
+    case NODE_COMPARE:
+        visit(walk, node);
+        break;
+    case NODE_NOT:
+        *negated = !*negated;
+        visit_reasons(walk, node->left, negated);
+        *negated = !*negated;
+        break;
+    case NODE_AND:
+    case NODE_OR:
+        if (decides(walk, node, node->left))
+            visit_reasons(walk, node->left, negated);
+        if (decides(walk, node, node->right))
+            visit_reasons(walk, node->right, negated);
+        break;
+    default:
+        visit_reasons(walk, node->left, negated);
+    }
+}
+
+/* --- telling it --------------------------------------------------------------------------------
+ */
+
+static enum comparison opposite(enum comparison comparison)
+{
+    static const enum comparison opposites[] = {
+        [COMPARE_GT] = COMPARE_LE, [COMPARE_GE] = COMPARE_LT, [COMPARE_LT] = COMPARE_GE,
+        [COMPARE_LE] = COMPARE_GT, [COMPARE_EQ] = COMPARE_NE, [COMPARE_NE] = COMPARE_EQ};
+    return opposites[comparison];
+}
+
+/* "> 60%"; "<= 60%" within a `not`. */
+static char *wanted_text(const struct node *node, bool negated)
 {
     char text[OBSERVATION_TEXT_MAX];
+    enum comparison comparison = negated ? opposite(node->comparison) : node->comparison;
     observation_text(node->observation, node->number, node->word, text);
-    return mem_printf("%s %s", condition__comparison_text(node->comparison), text);
+    return mem_printf("%s %s", condition__comparison_text(comparison), text);
 }
 
 struct telling {
@@ -63,6 +116,7 @@ struct telling {
     struct buf *out;
     json_t *list;
     bool first;
+    bool negated; /* within a `not` */
 };
 
 static const char *const family_words[] = {
@@ -75,17 +129,18 @@ static void tell(void *data, const struct node *node, const struct series *serie
     const struct sample *sample =
         series ? series_fresh(series, walk->now_ms, walk->not_before_ms) : NULL;
     char text[OBSERVATION_TEXT_MAX] = "unknown";
-    CLEANUP_FREE char *wanted = wanted_text(node);
+    bool one = node->quantifier == QUANTIFIER_ONE;
+    CLEANUP_FREE char *wanted = wanted_text(node, telling->negated && one);
     if (sample)
         observation_text(node->observation, sample->number, sample->word, text);
     buf_puts(telling->out, telling->first ? "" : ", ");
     telling->first = false;
-    if (!series && node->quantifier != QUANTIFIER_ONE)
-        buf_printf(telling->out, "%s %s is %s", node->quantifier == QUANTIFIER_ANY ? "no" : "every",
+    if (!series && !one)
+        buf_printf(telling->out, "%s %s %s", node->quantifier == QUANTIFIER_ANY ? "no" : "every",
                    name, wanted);
     else
-        buf_printf(telling->out, "%s is %s (%s%s)", name, text, family_words[node->quantifier],
-                   wanted);
+        buf_printf(telling->out, "%s is %s (%s%s%s)", name, text,
+                   telling->negated && !one ? "not " : "", family_words[node->quantifier], wanted);
 }
 
 void condition_explain(const struct condition *condition, const struct board *board, int64_t now_ms,
@@ -94,7 +149,7 @@ void condition_explain(const struct condition *condition, const struct board *bo
     struct walk walk = {board, now_ms, not_before_ms, tell, NULL};
     struct telling telling = {.walk = &walk, .out = out, .first = true};
     walk.data = &telling;
-    condition__each_comparison(condition->root, visit, &walk);
+    visit_reasons(&walk, condition->root, &telling.negated);
 }
 
 static void list_value(void *data, const struct node *node, const struct series *series,
@@ -105,7 +160,7 @@ static void list_value(void *data, const struct node *node, const struct series 
     const struct sample *sample =
         series ? series_fresh(series, walk->now_ms, walk->not_before_ms) : NULL;
     char text[OBSERVATION_TEXT_MAX];
-    CLEANUP_FREE char *wanted = wanted_text(node);
+    CLEANUP_FREE char *wanted = wanted_text(node, false);
     json_t *item = json_object();
     json_set_text(item, "name", name);
     json_set_text(item, "value",

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "policies/moment.h"
-#include "policies/place.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -43,7 +42,7 @@ struct parser {
 };
 
 #define COMPLAIN_AT(p, where, ...)                                                                 \
-    policies__complain((p)->diags, (p)->node, (size_t)((where) - (p)->node->text), __VA_ARGS__)
+    yaml_error_at((p)->diags, (p)->node, (size_t)((where) - (p)->node->text), __VA_ARGS__)
 
 static struct node *parse_condition(struct parser *p);
 
@@ -164,11 +163,13 @@ static struct node *expected(struct parser *p, const char *wish)
 static bool split_number(const char *text, double *ret, const char **ret_unit)
 {
     char *end;
-    if (!isdigit((unsigned char)text[*text == '-']))
+    const char *digits = text + (*text == '-');
+    if (!isdigit((unsigned char)*digits))
         return false;
     *ret = strtod(text, &end);
     *ret_unit = end;
-    return isfinite(*ret);
+    /* Not 0x10, nor 1e3: strtod reads more than people write. */
+    return end == digits + strspn(digits, "0123456789.") && isfinite(*ret);
 }
 
 static bool per_minute(const char *unit, double *number)
@@ -456,23 +457,24 @@ static struct node *parse_of(struct parser *p, struct node *inner)
     return node;
 }
 
-static struct node *parse_held(struct parser *p)
-{
-    struct node *node = parse_primary(p);
-    if (node && take(p, "for"))
-        return parse_for(p, node);
-    if (node && p->token.kind == TOKEN_LITERAL && !p->token.quoted)
-        return parse_of(p, node);
-    return node;
-}
-
 static struct node *parse_term(struct parser *p)
 {
     bool inverted = false;
     while (take(p, "not"))
         inverted = !inverted;
-    struct node *node = parse_held(p);
+    struct node *node = parse_primary(p);
     return node && inverted ? join(NODE_NOT, node, NULL) : node;
+}
+
+/* "not x for 15s" is (not x) for 15s, as people mean it. */
+static struct node *parse_held(struct parser *p)
+{
+    struct node *node = parse_term(p);
+    if (node && take(p, "for"))
+        return parse_for(p, node);
+    if (node && p->token.kind == TOKEN_LITERAL && !p->token.quoted)
+        return parse_of(p, node);
+    return node;
 }
 
 static struct node *parse_chain(struct parser *p, const char *word, enum node_kind kind,
@@ -490,7 +492,7 @@ static struct node *parse_chain(struct parser *p, const char *word, enum node_ki
 
 static struct node *parse_all(struct parser *p)
 {
-    return parse_chain(p, "and", NODE_AND, parse_term);
+    return parse_chain(p, "and", NODE_AND, parse_held);
 }
 
 static struct node *parse_condition(struct parser *p)

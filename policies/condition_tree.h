@@ -45,6 +45,10 @@ bool condition__satisfied(const struct node *node, const struct sample *sample);
 enum truth condition__outcome(const struct node *node, const struct series *series, int64_t now_ms,
                               int64_t not_before_ms);
 
+/* The outcome of a part, as condition_now: without what `for` and `of` remember. */
+enum truth condition__truth(const struct node *node, const struct board *board, int64_t now_ms,
+                            int64_t not_before_ms);
+
 /* Calls fn for each comparison from left to right. */
 void condition__each_comparison(const struct node *node,
                                 void (*fn)(void *data, const struct node *node), void *data);

@@ -14,21 +14,21 @@ static void track_init(struct track *track, const struct policy *policy, const s
         .policy = policy,
         .state = STATE_SETTLING,
         .since_ms = now->mono_ms,
+        .settled_ms = INT64_MIN,
         .truth = TRUTH_UNKNOWN,
         .told = TRUTH_UNKNOWN,
         .held_since_ms = NEVER,
         .healthy_since_ms = NEVER,
         .next_mono_ms = NEVER,
         .next_local_ms = NEVER,
+        .tried = -1,
     };
     if (policy->when)
         track->when = condition_state_new(policy->when);
     track->verify = mem_new(policy->rung_count * sizeof(struct condition_state *));
-    for (size_t i = 0; i < policy->rung_count; i++) {
-        bool inverted;
-        const struct condition *condition = decide__verification(track, i, &inverted);
-        track->verify[i] = condition ? condition_state_new(condition) : NULL;
-    }
+    for (size_t i = 0; i < policy->rung_count; i++)
+        if (policy->rungs[i].verify)
+            track->verify[i] = condition_state_new(policy->rungs[i].verify);
     decide__schedule_next(track, now);
 }
 
@@ -38,6 +38,7 @@ static void track_free(struct track *track)
         condition_state_free(track->verify[i]);
     free(track->verify);
     condition_state_free(track->when);
+    json_decref(track->asked);
     window_free(&track->runs);
 }
 
@@ -129,9 +130,13 @@ const struct decision *decide_step(struct decide *engine, const struct moment *n
     engine->board = board;
     if (engine->paused && now->mono_ms >= engine->pause_until_ms)
         end_pause(engine);
-    for (size_t i = 0; i < engine->track_count; i++)
-        decide__evaluate(engine, &engine->tracks[i]);
-    advance_all(engine);
+    int64_t run;
+    do { /* a disruptive run that begins changes what all the others see */
+        run = engine->run_decision;
+        for (size_t i = 0; i < engine->track_count; i++)
+            decide__evaluate(engine, &engine->tracks[i]);
+        advance_all(engine);
+    } while (engine->run_decision != run && engine->run_disruptive);
     decide__remember(engine);
     engine->board = NULL;
     *ret_count = engine->decision_count;
@@ -194,6 +199,17 @@ void decide_foreign_run(struct decide *engine, const struct moment *now, bool un
 int64_t decide_running(const struct decide *engine)
 {
     return engine->run_decision;
+}
+
+int64_t decide_asked(const struct decide *engine)
+{
+    int64_t first = 0;
+    for (size_t i = 0; i < engine->track_count; i++) {
+        const struct track *track = &engine->tracks[i];
+        if (track->state == STATE_ASKING && (first == 0 || track->decision < first))
+            first = track->decision;
+    }
+    return first;
 }
 
 static struct track *find_asking(struct decide *engine, int64_t decision, struct err *e)

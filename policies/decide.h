@@ -11,9 +11,10 @@
  *                           asking    └────────► handed ─► watching (re-armed)
  *
  *  - **due**: the condition has held for its time. The gates are asked in this order: paused,
- *    another run, time window (first rung only), budget of the policy, recoveries of all policies.
- *    A gate that is shut is reported once; the policy stays due until it opens or the trouble is
- *    over. A spent budget ends the climb: a person is called (`then: again`: it waits).
+ *    time window (before the first run only), another run, budget of the policy, recoveries of all
+ *    policies. A gate that is shut is reported once; the policy stays due until it opens or the
+ *    trouble is over. A spent budget ends the climb: a person is called (`then: again`: it waits).
+ *    A rung whose settings name an observation without a value is passed over.
  *  - **running**: one run at a time over all policies. The budget is charged when the decision is
  *    made and never given back; write decide_save down before acting on it.
  *  - **verifying**: values from before the end of the run do not count. The rung helped when its
@@ -21,17 +22,21 @@
  *    not be started, is verified like any other: the world decides. Another run, or a pause, in
  *    the meantime: its time begins anew. While a policy verifies, those after it in the
  *    list wait; those before it do not.
+ *  - **cooling**: it helped. Is the trouble there again before the cool-down is over (but not
+ *    within RATE_SPAN_MS: until then rates count what was before), the rung has not helped after
+ *    all, and the next one is due; behind the last rung the cool-down is waited out.
  *  - **handed**: nothing is done until the trouble was away for a time, or time went by (rearm).
  *
  * While a **disruptive** run (one that stops or restarts something) is under way, conditions are
  * not looked at: what is seen then is our own doing. Afterwards every `for` begins anew, and
  * sampled values from before its end are unknown. The owner says which playbooks are disruptive.
  *
- * An **incident** begins with a trigger and ends when the trouble is over; a person is notified of
- * it once, and of its end.
+ * An **incident** begins with a trigger and ends when the trouble is over (after a cure: with its
+ * cool-down); a person is notified of it once, and of its end. While paused nobody is notified.
  *
  * A restart changes no decision: decide_save holds everything, also what is under way. A run that
- * was under way at the save must be reported by decide_run_ended in the next life.
+ * was under way at the save must be reported by decide_run_ended in the next life, and a foreign
+ * one by decide_foreign_run.
  *
  * May use: base. Pure: it is told the time.
  */
@@ -44,6 +49,9 @@
 #include "policies/policy.h"
 
 struct decide;
+
+/* Six recoveries an hour, by whatever policy: more than that is a storm. */
+#define DECIDE_RECOVERIES_DEFAULT ((struct budget){6, HOUR_MS})
 
 struct decide_options {
     struct budget recoveries; /* disruptive runs over all policies; {0}: no limit */
@@ -87,6 +95,9 @@ void decide_foreign_run(struct decide *engine, const struct moment *now, bool un
  * must be found out and told. */
 int64_t decide_running(const struct decide *engine);
 
+/* The first question that waits for an answer: its decision; 0: none does. */
+int64_t decide_asked(const struct decide *engine);
+
 /* Answers a DECISION_ASK. ERR_NOT_FOUND: not asked, or no longer. */
 int decide_approve(struct decide *engine, const struct moment *now, int64_t decision,
                    struct err *e);
@@ -121,8 +132,9 @@ char *decide_mermaid(void);
 json_t *decide_save(const struct decide *engine, const struct life *life);
 
 /* Into a new engine. Policies are matched by name; of one whose definition has changed only its
- * budget, its cool-down and a run under way are taken over. Across a boot the policies settle
- * again. ERR_PROTOCOL for what is no such state: the engine is then as it was. */
+ * budget, its cool-down, its hand-over and a run under way are taken over. So it is across a boot;
+ * and nothing is triggered before the policies have settled again. ERR_PROTOCOL for what is no such
+ * state: the engine is then as it was. */
 int decide_restore(struct decide *engine, const json_t *saved, const struct life *life,
                    const struct moment *now, struct err *e);
 

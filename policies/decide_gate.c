@@ -21,37 +21,62 @@ static bool still_wanted(const struct decide *engine, const struct track *track)
     }
 }
 
-static bool clear_first_rung(struct decide *engine, struct track *track)
+/* Nothing was tried yet, and nothing needs to be. */
+static bool clear_untried(struct decide *engine, struct track *track)
 {
     if (still_wanted(engine, track))
         return false;
     if (track->cause == CAUSE_SCHEDULE && engine->now.mono_ms >= track->wanted_until_ms)
         decide__refuse(engine, track, REFUSAL_MISSED, "its time went by while it had to wait");
+    else if (decide__disrupted(engine))
+        decide__say(engine, track, DECISION_QUIET, "looks again after the run that is under way");
     else
         decide__say(engine, track, DECISION_QUIET, "it is over before anything was done");
     decide__move(engine, track, ON_CLEARED);
-    if (!track->notified)
-        decide__finish_incident(track);
+    decide__drop_incident(track);
     return true;
 }
 
-/* A rung above the first is due because the one before did not help. If the world was changed
- * since then that verdict is old; and if the trouble is gone meanwhile so is the reason. */
-static bool reconsider_climb(struct decide *engine, struct track *track)
+/* What the trouble looks like since the world was changed after the verdict. */
+static enum truth relapse_truth(const struct decide *engine, const struct track *track)
 {
-    bool inverted;
+    const struct policy *policy = track->policy;
+    if (!still_wanted(engine, track))
+        return TRUTH_FALSE;
+    if (track->cause != CAUSE_WHEN || engine->changed_ms < track->verdict_ms)
+        return TRUTH_TRUE;
+    return condition_now(policy->when, engine->board, engine->now.mono_ms, engine->changed_ms + 1);
+}
+
+/* A rung is due because the one that was tried did not help, or not for long. If the world was
+ * changed since then that verdict is old; and if the trouble is gone meanwhile so is the reason. */
+static bool reconsider(struct decide *engine, struct track *track)
+{
+    if (track->tried < 0)
+        return clear_untried(engine, track);
+    size_t tried = (size_t)track->tried;
     if (engine->paused || decide__run_under_way(engine))
         return false;
-    if (!decide__verification(track, track->rung - 1, &inverted))
-        return false;
-    if (engine->changed_ms > track->verdict_ms) {
-        track->rung--;
+    if (track->relapsed)
+        return relapse_truth(engine, track) == TRUTH_FALSE &&
+               decide__healed(engine, track, "it went away before anything more was done");
+    if (engine->changed_ms >= track->verdict_ms && decide__observed(track, tried)) {
+        track->rung = tried;
         decide__move(engine, track, ON_DISTURBED);
         return true;
     }
-    if (decide__verified(engine, track, track->rung - 1) == TRUTH_TRUE)
-        return decide__healed(engine, track, "it is over, later than allowed for");
-    return false;
+    return decide__observed(track, tried) && decide__verified(engine, track, tried) == TRUTH_TRUE &&
+           decide__healed(engine, track, "it is over, later than allowed for");
+}
+
+/* Switched off meanwhile (a new configuration, --mode): whatever it climbed, it climbs no more. */
+static bool switched_off(struct decide *engine, struct track *track)
+{
+    if (track->policy->mode != MODE_OFF)
+        return false;
+    decide__move(engine, track, ON_CLEARED);
+    decide__drop_incident(track);
+    return true;
 }
 
 /* --- the gates ---------------------------------------------------------------------------------
@@ -73,7 +98,7 @@ static bool pass_time(struct decide *engine, struct track *track)
                        engine->pause_reason);
         return false;
     }
-    if (track->rung == 0 && !time_windows_open(&track->policy->only, engine->now.local_ms)) {
+    if (track->tried < 0 && !time_windows_open(&track->policy->only, engine->now.local_ms)) {
         decide__refuse(engine, track, REFUSAL_OUTSIDE_WINDOW,
                        "would act, but it is outside its time window");
         return false;
@@ -133,13 +158,14 @@ static bool refuse_budget(struct decide *engine, struct track *track, const stru
 static char *what_to_run(const struct decide *engine, const struct track *track)
 {
     const struct policy *policy = track->policy;
+    const char *playbook = policy->rungs[track->rung].playbook;
     CLEANUP_FREE char *reason = decide__reason(engine, track);
-    if (track->rung == 0)
-        return mem_printf("%s (1 of %zu): %s", policy->rungs[0].playbook, policy->rung_count,
+    if (track->tried < 0)
+        return mem_printf("%s (%zu of %zu): %s", playbook, track->rung + 1, policy->rung_count,
                           reason);
-    return mem_printf("%s (%zu of %zu), as %s did not help: %s",
-                      policy->rungs[track->rung].playbook, track->rung + 1, policy->rung_count,
-                      policy->rungs[track->rung - 1].playbook, reason);
+    return mem_printf("%s (%zu of %zu), as %s did not help%s: %s", playbook, track->rung + 1,
+                      policy->rung_count, policy->rungs[track->tried].playbook,
+                      track->relapsed ? " for long" : "", reason);
 }
 
 static bool run(struct decide *engine, struct track *track, json_t *params)
@@ -153,9 +179,16 @@ static bool run(struct decide *engine, struct track *track, json_t *params)
     engine->run_decision = decision->id;
     engine->run_disruptive = decision->disruptive;
     track->run_ok = false;
+    track->tried = (int)track->rung;
     decide__move(engine, track, ON_STARTED);
     track->decision = engine->run_decision;
     return true;
+}
+
+/* A yes is to what was shown: with other settings it is another question. */
+static bool was_asked(const struct track *track, const json_t *params)
+{
+    return params ? json_equal(params, track->asked) : !track->asked;
 }
 
 static bool ask(struct decide *engine, struct track *track, json_t *params)
@@ -165,7 +198,12 @@ static bool ask(struct decide *engine, struct track *track, json_t *params)
         decide__say(engine, track, DECISION_ASK, "asks whether to run %s", what);
     int64_t id = decision->id;
     decision->params = params;
-    decision->notify = true;
+    /* A question that comes back is no news; another one, or one about the next rung, is. */
+    decision->notify = track->notice == NOTICE_NONE || track->rung > 0 || !was_asked(track, params);
+    if (track->notice == NOTICE_NONE)
+        track->notice = NOTICE_ASKED;
+    json_decref(track->asked);
+    track->asked = json_deep_copy(params);
     decide__move(engine, track, ON_ASKED);
     track->decision = id;
     return true;
@@ -182,8 +220,9 @@ static bool observe(struct decide *engine, struct track *track)
 static bool only_notify(struct decide *engine, struct track *track)
 {
     CLEANUP_FREE char *reason = decide__reason(engine, track);
-    decide__say(engine, track, DECISION_NOTIFY, "%s", reason)->notify = !track->notified;
-    track->notified = true;
+    decide__say(engine, track, DECISION_NOTIFY, "%s", reason)->notify =
+        track->notice != NOTICE_CALLED;
+    track->notice = NOTICE_CALLED;
     decide__move(engine, track, ON_GAVE_UP);
     return true;
 }
@@ -196,8 +235,6 @@ static bool pass_over(struct decide *engine, struct track *track, const char *mi
                    policy->rungs[track->rung].playbook, missing);
     if (track->rung + 1 == policy->rung_count)
         return decide__end_of_ladder(engine, track, "there is nothing left to try");
-    track->verify_from_ms = track->rung ? track->verify_from_ms : engine->now.mono_ms;
-    track->verdict_ms = engine->now.mono_ms;
     decide__move(engine, track, ON_FAILED);
     track->rung++;
     return true;
@@ -209,7 +246,7 @@ static bool act(struct decide *engine, struct track *track)
     CLEANUP_FREE char *missing = NULL;
     if (!decide__params(engine, track, &params, &missing))
         return pass_over(engine, track, missing);
-    if (track->policy->mode == MODE_ASK && !track->approved)
+    if (track->policy->mode == MODE_ASK && !(track->approved && was_asked(track, params)))
         return ask(engine, track, params);
     return run(engine, track, params);
 }
@@ -217,10 +254,12 @@ static bool act(struct decide *engine, struct track *track)
 bool decide__climb(struct decide *engine, struct track *track)
 {
     enum refusal refusal;
-    if (track->rung == 0 ? clear_first_rung(engine, track) : reconsider_climb(engine, track))
+    if (switched_off(engine, track) || reconsider(engine, track))
         return true;
     if (track->state == STATE_ASKING || !pass_time(engine, track))
         return false;
+    if (track->relapsed && relapse_truth(engine, track) != TRUTH_TRUE)
+        return false; /* the next values will tell */
     if (track->policy->rung_count == 0)
         return only_notify(engine, track);
     if (track->policy->mode == MODE_OBSERVE)

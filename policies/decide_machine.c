@@ -26,6 +26,7 @@ static const char *const event_names[] = {
     [ON_ABORTED] = "aborted",
     [ON_HEALED] = "healed",
     [ON_FAILED] = "failed, next rung",
+    [ON_RELAPSED] = "relapsed, next rung",
     [ON_DISTURBED] = "disturbed",
     [ON_GAVE_UP] = "gave up, person called",
     [ON_LADDER_AT_END] = "ladder at its end",
@@ -64,7 +65,7 @@ static const enum decide_state moves[STATES][EVENTS] = {
             [ON_GAVE_UP] = STATE_HANDED,
             [ON_LADDER_AT_END] = STATE_COOLING,
         },
-    [STATE_COOLING] = {[ON_COOLED] = STATE_WATCHING},
+    [STATE_COOLING] = {[ON_COOLED] = STATE_WATCHING, [ON_RELAPSED] = STATE_DUE},
     [STATE_HANDED] = {[ON_REARMED] = STATE_WATCHING},
 };
 _Static_assert(ARRAY_SIZE(moves) == STATES, "a row for every state");
@@ -94,9 +95,14 @@ void decide__move(struct decide *engine, struct track *track, enum decide_event 
     if (next == STATE_VERIFYING && track->verify[track->rung])
         condition_state_reset(track->verify[track->rung]);
     if (next == STATE_WATCHING || next == STATE_COOLING || next == STATE_HANDED) {
-        track->rung = 0;
         track->decision = 0;
+        track->tried = -1;
     }
+    if (next == STATE_WATCHING || next == STATE_HANDED)
+        track->rung = 0;
+    if (next != STATE_DUE && next != STATE_ASKING)
+        track->relapsed = false;
+    track->helped = event == ON_HEALED;
     track->approved = event == ON_APPROVED;
 }
 

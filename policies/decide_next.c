@@ -30,10 +30,12 @@ static int64_t next_of_condition(const struct decide *engine, const struct track
 static int64_t next_of_verification(const struct track *track, size_t rung,
                                     const struct board *board, int64_t now_ms)
 {
-    bool inverted;
-    const struct condition *condition = decide__verification(track, rung, &inverted);
-    return condition ? condition_next_change_ms(condition, track->verify[rung], board, now_ms)
-                     : NEVER;
+    const struct policy *policy = track->policy;
+    if (policy->rungs[rung].verify)
+        return condition_next_change_ms(policy->rungs[rung].verify, track->verify[rung], board,
+                                        now_ms);
+    return policy->when ? condition_next_change_ms(policy->when, track->when, board, now_ms)
+                        : NEVER;
 }
 
 static int64_t next_of_due(const struct decide *engine, const struct track *track,
@@ -42,9 +44,9 @@ static int64_t next_of_due(const struct decide *engine, const struct track *trac
     const struct policy *policy = track->policy;
     int64_t now_ms = now->mono_ms;
     int64_t next = NEVER;
-    if (track->rung > 0)
-        next = next_of_verification(track, track->rung - 1, board, now_ms);
-    if (track->rung == 0 && track->cause == CAUSE_SCHEDULE)
+    if (track->tried >= 0)
+        next = next_of_verification(track, (size_t)track->tried, board, now_ms);
+    if (track->cause == CAUSE_SCHEDULE)
         next = earlier(next, after(track->wanted_until_ms, now_ms));
     if (track->state == STATE_ASKING)
         return next;
@@ -56,26 +58,33 @@ static int64_t next_of_due(const struct decide *engine, const struct track *trac
                     now_ms));
 }
 
+static int64_t next_of_schedule(const struct track *track, const struct moment *now)
+{
+    if (!track->policy->scheduled)
+        return NEVER;
+    return earlier(after(track->next_mono_ms, now->mono_ms),
+                   local_to_mono(track->next_local_ms, now));
+}
+
 static int64_t next_of_watching(const struct track *track, const struct moment *now)
 {
-    int64_t next = NEVER;
-    if (track->policy->scheduled)
-        next = earlier(after(track->next_mono_ms, now->mono_ms),
-                       local_to_mono(track->next_local_ms, now));
+    int64_t next = next_of_schedule(track, now);
     if (track->incident)
         next = earlier(next, span_after(track->healthy_since_ms, track->policy->rearm_healthy_ms,
                                         now->mono_ms));
     return next;
 }
 
-static int64_t next_of_handed(const struct track *track, int64_t now_ms)
+static int64_t next_of_handed(const struct track *track, const struct moment *now)
 {
     const struct policy *policy = track->policy;
+    int64_t now_ms = now->mono_ms;
     int64_t healthy_ms = track->healthy_since_ms;
     if (healthy_ms < track->since_ms)
         healthy_ms = track->since_ms;
-    return earlier(span_after(track->since_ms, policy->rearm_after_ms, now_ms),
-                   span_after(healthy_ms, policy->rearm_healthy_ms, now_ms));
+    return earlier(next_of_schedule(track, now),
+                   earlier(span_after(track->since_ms, policy->rearm_after_ms, now_ms),
+                           span_after(healthy_ms, policy->rearm_healthy_ms, now_ms)));
 }
 
 static int64_t next_of_state(const struct decide *engine, const struct track *track,
@@ -84,7 +93,8 @@ static int64_t next_of_state(const struct decide *engine, const struct track *tr
     int64_t now_ms = now->mono_ms;
     switch (track->state) {
     case STATE_SETTLING:
-        return span_after(track->since_ms, track->policy->settle_ms, now_ms);
+        return earlier(span_after(track->since_ms, track->policy->settle_ms, now_ms),
+                       next_of_schedule(track, now));
     case STATE_WATCHING:
         return next_of_watching(track, now);
     case STATE_DUE:
@@ -95,9 +105,10 @@ static int64_t next_of_state(const struct decide *engine, const struct track *tr
             span_after(track->verify_from_ms, track->policy->rungs[track->rung].within_ms, now_ms),
             next_of_verification(track, track->rung, board, now_ms));
     case STATE_COOLING:
-        return span_after(track->since_ms, track->policy->cooldown_ms, now_ms);
+        return earlier(span_after(track->since_ms, track->policy->cooldown_ms, now_ms),
+                       span_after(track->since_ms, RELAPSE_AFTER_MS, now_ms));
     case STATE_HANDED:
-        return next_of_handed(track, now_ms);
+        return next_of_handed(track, now);
     default:
         return NEVER;
     }
@@ -109,6 +120,7 @@ int64_t decide_next_ms(const struct decide *engine, const struct moment *now,
     int64_t next = engine->paused ? after(engine->pause_until_ms, now->mono_ms) : NEVER;
     for (size_t i = 0; i < engine->track_count; i++) {
         const struct track *track = &engine->tracks[i];
+        next = earlier(next, after(track->settled_ms, now->mono_ms));
         next = earlier(next, next_of_condition(engine, track, board, now->mono_ms));
         next = earlier(next, next_of_state(engine, track, now, board));
     }

@@ -3,6 +3,7 @@
 #define POLICIES_DECIDE_PRIVATE_H
 
 #include "policies/decide.h"
+#include "policies/derive.h"
 
 enum decide_state {
     STATE_NONE, /* of a table entry: no such move */
@@ -28,6 +29,7 @@ enum decide_event {
     ON_ABORTED,
     ON_HEALED,
     ON_FAILED,        /* the verification; or the rung cannot be run: the next one is due */
+    ON_RELAPSED,      /* it helped, but not for long: the next rung is due */
     ON_DISTURBED,     /* something else changed the world: verify again */
     ON_GAVE_UP,       /* a person is called */
     ON_LADDER_AT_END, /* and nobody is to be called */
@@ -38,14 +40,18 @@ enum decide_event {
 
 enum cause { CAUSE_WHEN, CAUSE_SCHEDULE, CAUSE_ALERT, CAUSES };
 
+/* What a person has been told of an incident: each once. */
+enum notice { NOTICE_NONE, NOTICE_ASKED, NOTICE_CALLED, NOTICES };
+
 /* One policy at work. */
 struct track {
     const struct policy *policy;
     enum decide_state state; /* written by decide__move (and a restore) alone */
     int64_t since_ms;        /* of the state */
+    int64_t settled_ms;      /* after a boot: nothing triggers before */
     /* the condition */
     struct condition_state *when;    /* NULL without one */
-    struct condition_state **verify; /* one a rung; NULL where nothing is evaluated */
+    struct condition_state **verify; /* one a rung; NULL where `verify` says nothing */
     enum truth truth;                /* of `when`, as of this step */
     int64_t held_since_ms;           /* true since; NEVER */
     int64_t healthy_since_ms;        /* false since; NEVER */
@@ -53,24 +59,32 @@ struct track {
     /* the climb */
     enum cause cause;
     int64_t wanted_until_ms; /* of a schedule's trigger */
-    size_t rung;             /* due, running or verified; from 0 */
+    size_t rung;             /* due, running, verified, or the one that helped; from 0 */
+    int tried;               /* of this climb, the rung that was run last; -1: none yet */
     int64_t verify_from_ms;  /* VERIFYING: values before it do not count; its time begins */
     int64_t verdict_ms;      /* DUE: when the rung before was found not to have helped */
+    bool relapsed;           /* DUE, ASKING: it had helped, but not for long */
+    bool helped;             /* COOLING: by a rung that helped, not by a ladder at its end */
     bool run_ok;             /* how its last run ended */
     bool approved;
+    json_t *asked;        /* the settings that the last question showed; NULL: none was put */
     bool aborted, denied; /* HANDED: what a person did, to be told in the next step */
     int64_t decision;     /* of the run or the question that is under way */
     enum refusal refused; /* the last one reported in this state */
     struct window runs;
     int64_t incident;
-    bool notified;
+    enum notice notice;
     /* triggers from outside */
     bool alert_firing, alert_new;
     int64_t next_mono_ms;  /* of an interval */
     int64_t next_local_ms; /* of a civil schedule */
 };
 
-enum { HISTORY_MAX = 64 };
+enum {
+    HISTORY_MAX = 64,
+    /* Rates count over so long: what they say sooner after a run is of the time before it. */
+    RELAPSE_AFTER_MS = RATE_SPAN_MS
+};
 
 struct decide {
     const struct policy_set *policies;
@@ -124,11 +138,11 @@ bool decide__schedule_due(const struct decide *engine, const struct track *track
 void decide__schedule_next(struct track *track, const struct moment *now);
 /* Does what the state and the time ask for; true when the state changed. */
 bool decide__advance(struct decide *engine, struct track *track);
-/* What verifies a rung: a condition, to be false if *ret_inverted; NULL: the run itself. */
-const struct condition *decide__verification(const struct track *track, size_t rung,
-                                             bool *ret_inverted);
-/* Nobody was told, or somebody was told that it is over. */
+/* Is a rung verified by what is observed? Else by its run's own end alone. */
+bool decide__observed(const struct track *track, size_t rung);
 void decide__finish_incident(struct track *track);
+/* Nobody was told of it: it leaves no trace. Else its end will be told. */
+void decide__drop_incident(struct track *track);
 /* Ends the climb: a person is called, once an incident; or it will be tried again. */
 bool decide__end_of_ladder(struct decide *engine, struct track *track, const char *why);
 bool decide__healed(struct decide *engine, struct track *track, const char *why);

@@ -2,6 +2,7 @@
  *
  * Every instant is written as it is on the monotonic clock, beside the clocks of the writing; a
  * restore moves all of them by one shift (moment.h). */
+#include "base/hash.h"
 #include "base/mem.h"
 #include "policies/decide_private.h"
 
@@ -24,7 +25,7 @@ static int64_t get_instant(const json_t *object, const char *key, int64_t fallba
                            int64_t shift_ms)
 {
     const json_t *value = json_object_get(object, key);
-    return json_is_integer(value) ? json_integer_value(value) + shift_ms : fallback;
+    return json_is_integer(value) ? instant_shift(json_integer_value(value), shift_ms) : fallback;
 }
 
 /* --- saving ------------------------------------------------------------------------------------
@@ -41,13 +42,13 @@ static json_t *verify_save(const struct track *track)
 
 static json_t *track_save(const struct track *track)
 {
-    char fingerprint[24];
+    char fingerprint[HASH_TEXT_MAX];
     json_t *saved = json_object();
-    snprintf(fingerprint, sizeof fingerprint, "%016llx",
-             (unsigned long long)track->policy->fingerprint);
-    json_set_text(saved, "fingerprint", fingerprint);
+    json_set_text(saved, "fingerprint", hash_text(track->policy->fingerprint, fingerprint));
+    json_set_text(saved, "mode", policy_mode_name(track->policy->mode));
     json_set_text(saved, "state", decide__state_name(track->state));
     json_set_int(saved, "since", track->since_ms);
+    set_instant(saved, "settled", track->settled_ms);
     if (track->when)
         json_object_set_new(saved, "when", condition_state_save(track->when));
     json_object_set_new(saved, "verify", verify_save(track));
@@ -57,17 +58,22 @@ static json_t *track_save(const struct track *track)
     json_set_text(saved, "cause", cause_names[track->cause]);
     set_instant(saved, "wanted_until", track->wanted_until_ms);
     json_set_int(saved, "rung", (int64_t)track->rung);
+    json_set_int(saved, "tried", track->tried);
+    json_set_bool(saved, "relapsed", track->relapsed);
+    json_set_bool(saved, "helped", track->helped);
     set_instant(saved, "verify_from", track->verify_from_ms);
     set_instant(saved, "verdict", track->verdict_ms);
     json_set_bool(saved, "run_ok", track->run_ok);
     json_set_bool(saved, "approved", track->approved);
+    if (track->asked)
+        json_object_set(saved, "asked", track->asked);
     json_set_bool(saved, "aborted", track->aborted);
     json_set_bool(saved, "denied", track->denied);
     json_set_int(saved, "decision", track->decision);
     json_set_int(saved, "refused", track->refused);
     json_object_set_new(saved, "runs", window_save(&track->runs));
     json_set_int(saved, "incident", track->incident);
-    json_set_bool(saved, "notified", track->notified);
+    json_set_int(saved, "notice", track->notice);
     json_set_bool(saved, "alert_firing", track->alert_firing);
     json_set_bool(saved, "alert_new", track->alert_new);
     set_instant(saved, "next", track->next_mono_ms);
@@ -127,77 +133,127 @@ static enum cause cause_parse(const char *name)
     return CAUSE_WHEN;
 }
 
+/* An enumerator that was written as its number. */
+static int get_enum(const json_t *object, const char *key, int count)
+{
+    int64_t value = json_int_at(object, key, 0);
+    return value >= 0 && value < count ? (int)value : 0;
+}
+
 /* What holds whatever the policy's definition has become. */
 static void restore_always(struct track *track, const json_t *saved, int64_t shift_ms)
 {
     window_restore(&track->runs, json_object_get(saved, "runs"), shift_ms);
     track->incident = json_int_at(saved, "incident", 0);
-    track->notified = json_bool_at(saved, "notified", false);
+    track->notice = (enum notice)get_enum(saved, "notice", NOTICES);
     track->alert_firing = json_bool_at(saved, "alert_firing", false);
     track->alert_new = json_bool_at(saved, "alert_new", false);
 }
 
-static void restore_details(struct track *track, const json_t *saved, int64_t shift_ms)
+/* What was seen through the very conditions and schedule that the policy still has. */
+static void restore_seen(struct track *track, const json_t *saved, int64_t shift_ms)
 {
     if (track->when)
         condition_state_restore(track->when, json_object_get(saved, "when"), shift_ms);
     verify_restore(track, json_object_get(saved, "verify"), shift_ms);
     track->held_since_ms = get_instant(saved, "held_since", NEVER, shift_ms);
     track->healthy_since_ms = get_instant(saved, "healthy_since", NEVER, shift_ms);
-    track->told = (enum truth)json_int_at(saved, "told", TRUTH_UNKNOWN);
+    track->told = (enum truth)get_enum(saved, "told", TRUTH_TRUE + 1);
+    track->helped = json_bool_at(saved, "helped", false);
+    track->next_mono_ms = get_instant(saved, "next", track->next_mono_ms, shift_ms);
+    track->next_local_ms = instant_bound(json_int_at(saved, "next_local", track->next_local_ms));
+}
+
+static void restore_climb(struct track *track, const json_t *saved, int64_t shift_ms)
+{
     track->cause = cause_parse(json_text_at(saved, "cause", ""));
     track->wanted_until_ms = get_instant(saved, "wanted_until", 0, shift_ms);
+    track->rung = (size_t)json_int_at(saved, "rung", 0);
+    track->tried = (int)json_int_at(saved, "tried", -1);
     track->verify_from_ms = get_instant(saved, "verify_from", 0, shift_ms);
     track->verdict_ms = get_instant(saved, "verdict", 0, shift_ms);
+    track->relapsed = json_bool_at(saved, "relapsed", false);
     track->run_ok = json_bool_at(saved, "run_ok", false);
     track->approved = json_bool_at(saved, "approved", false);
+    json_decref(track->asked);
+    track->asked = json_deep_copy(json_object_get(saved, "asked"));
     track->aborted = json_bool_at(saved, "aborted", false);
     track->denied = json_bool_at(saved, "denied", false);
     track->decision = json_int_at(saved, "decision", 0);
-    track->refused = (enum refusal)json_int_at(saved, "refused", REFUSAL_NONE);
-    track->next_mono_ms = get_instant(saved, "next", track->next_mono_ms, shift_ms);
-    track->next_local_ms = json_int_at(saved, "next_local", track->next_local_ms);
+    track->refused = (enum refusal)get_enum(saved, "refused", REFUSALS);
 }
 
-/* A climb that goes on needs the ladder it was on; a cool-down, a hand-over and a run under way
- * hold whatever the ladder has become. */
+static bool same_definition(const struct track *track, const json_t *saved)
+{
+    char fingerprint[HASH_TEXT_MAX];
+    hash_text(track->policy->fingerprint, fingerprint);
+    return strcmp(json_text_at(saved, "fingerprint", ""), fingerprint) == 0;
+}
+
+static bool rungs_exist(const struct track *track, const json_t *saved, enum decide_state state)
+{
+    int64_t count = (int64_t)track->policy->rung_count;
+    int64_t rung = json_int_at(saved, "rung", 0);
+    int64_t tried = json_int_at(saved, "tried", -1);
+    bool needs_rung = state == STATE_RUNNING || state == STATE_VERIFYING;
+    bool rung_exists = rung >= 0 && rung < count;
+    bool tried_exists = tried >= 0 && tried < count;
+    return (rung_exists || (rung == 0 && !needs_rung)) && (tried_exists || tried == -1);
+}
+
+/* A cool-down, a hand-over and a run under way hold through everything. A climb needs the ladder it
+ * was on; and after a boot the world is another one. */
+static bool outlasts(enum decide_state state)
+{
+    return state == STATE_RUNNING || state == STATE_COOLING || state == STATE_HANDED;
+}
+
+/* Who only observed has handed nothing over: what may act now looks anew. */
+static bool may_do_more(const struct track *track, const json_t *saved)
+{
+    enum policy_mode before;
+    bool known = policy_mode_parse(json_text_at(saved, "mode", ""), &before);
+    return known && before >= MODE_OBSERVE && track->policy->mode < MODE_OBSERVE;
+}
+
 static bool state_fits(const struct track *track, const json_t *saved, enum decide_state state)
 {
-    char fingerprint[24];
-    snprintf(fingerprint, sizeof fingerprint, "%016llx",
-             (unsigned long long)track->policy->fingerprint);
-    int64_t rung = json_int_at(saved, "rung", 0);
-    bool rung_exists = rung == 0 || (rung > 0 && rung < (int64_t)track->policy->rung_count);
-    bool needs_rung = state == STATE_RUNNING || state == STATE_VERIFYING;
-    if (!rung_exists || (needs_rung && track->policy->rung_count == 0))
+    if (state == STATE_HANDED && may_do_more(track, saved))
         return false;
-    return strcmp(json_text_at(saved, "fingerprint", ""), fingerprint) == 0 ||
-           state == STATE_RUNNING || state == STATE_COOLING || state == STATE_HANDED;
+    return rungs_exist(track, saved, state) && (outlasts(state) || same_definition(track, saved));
 }
 
 static void track_restore(struct track *track, const json_t *saved, const struct restoring *how)
 {
     enum decide_state state = decide__state_parse(json_text_at(saved, "state", NULL));
     restore_always(track, saved, how->shift_ms);
+    if (how->new_boot && !outlasts(state))
+        return; /* everything starts: it settles, as a new track does */
     if (state == STATE_NONE || !state_fits(track, saved, state)) {
-        track->state = STATE_WATCHING;
+        track->state = how->new_boot ? STATE_SETTLING : STATE_WATCHING;
         return;
     }
-    bool begins = state == STATE_SETTLING || state == STATE_WATCHING || state == STATE_DUE ||
-                  state == STATE_ASKING;
-    if (how->new_boot && begins)
-        return; /* everything starts: it settles, as a new track does */
-    restore_details(track, saved, how->shift_ms);
+    if (same_definition(track, saved) && !how->new_boot)
+        restore_seen(track, saved, how->shift_ms);
+    restore_climb(track, saved, how->shift_ms);
     track->state = state;
     track->since_ms = get_instant(saved, "since", how->now->mono_ms, how->shift_ms);
-    track->rung = (size_t)json_int_at(saved, "rung", 0);
+    track->settled_ms = how->new_boot ? how->now->mono_ms + track->policy->settle_ms
+                                      : get_instant(saved, "settled", INT64_MIN, how->shift_ms);
+}
+
+/* A number that is counted on from; a file may hold any. */
+static int64_t get_last(const json_t *saved, const char *key)
+{
+    int64_t last = json_int_at(saved, key, 0);
+    return last > 0 && last < INT64_MAX / 2 ? last : 0;
 }
 
 static void engine_restore(struct decide *engine, const json_t *saved, int64_t shift_ms)
 {
     const char *reason = json_text_at(saved, "paused", NULL);
-    engine->last_decision = json_int_at(saved, "last_decision", 0);
-    engine->last_incident = json_int_at(saved, "last_incident", 0);
+    engine->last_decision = get_last(saved, "last_decision");
+    engine->last_incident = get_last(saved, "last_incident");
     engine->paused = reason != NULL;
     engine->pause_until_ms = get_instant(saved, "pause_until", NEVER, shift_ms);
     mem_replace(&engine->pause_reason, reason);
@@ -221,7 +277,7 @@ int decide_restore(struct decide *engine, const json_t *saved, const struct life
     snprintf(then.boot, sizeof then.boot, "%s", json_text_at(saved, "boot", ""));
     struct restoring how = {
         .shift_ms = life_shift_ms(&then, life),
-        .new_boot = !then.boot[0] || strcmp(then.boot, life->boot) != 0,
+        .new_boot = !life_is_same_boot(&then, life),
         .now = now,
     };
     engine->now = *now;

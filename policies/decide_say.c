@@ -110,7 +110,8 @@ char *decide__reason(const struct decide *engine, const struct track *track)
         buf_printf(&out, "the alert %s fires", policy->on_alert);
     else if (policy->when)
         condition_explain(policy->when, engine->board, engine->now.mono_ms, engine->calm_ms, &out);
-    if (track->cause == CAUSE_WHEN && policy->for_ms && track->held_since_ms != NEVER)
+    bool lasts = track->held_since_ms != NEVER && engine->now.mono_ms > track->held_since_ms;
+    if (track->cause == CAUSE_WHEN && policy->for_ms && lasts)
         buf_printf(&out, ", for %s",
                    duration_text(engine->now.mono_ms - track->held_since_ms, duration));
     return buf_take(&out);

@@ -76,7 +76,7 @@ void decide__schedule_next(struct track *track, const struct moment *now)
 
 bool decide__triggered(const struct decide *engine, const struct track *track)
 {
-    if (track->policy->mode == MODE_OFF)
+    if (track->policy->mode == MODE_OFF || engine->now.mono_ms < track->settled_ms)
         return false;
     if (track->alert_new)
         return true;
@@ -103,7 +103,10 @@ static bool schedule_missed(const struct decide *engine, const struct track *tra
 
 static void look_at_schedule(struct decide *engine, struct track *track)
 {
-    if (schedule_missed(engine, track)) {
+    if (track->policy->mode == MODE_OFF) {
+        if (decide__schedule_due(engine, track))
+            decide__schedule_next(track, &engine->now);
+    } else if (schedule_missed(engine, track)) {
         decide__schedule_next(track, &engine->now);
         track->refused = REFUSAL_NONE;
         decide__refuse(engine, track, REFUSAL_MISSED, "its time went by more than an hour ago");
@@ -116,23 +119,33 @@ static void look_at_schedule(struct decide *engine, struct track *track)
 void decide__finish_incident(struct track *track)
 {
     track->incident = 0;
-    track->notified = false;
+    track->notice = NOTICE_NONE;
+}
+
+void decide__drop_incident(struct track *track)
+{
+    if (track->notice == NOTICE_NONE)
+        decide__finish_incident(track);
 }
 
 /* An incident that no climb has ended is over when the trouble stays away. */
 static void look_at_incident(struct decide *engine, struct track *track)
 {
-    if (!track->incident ||
+    if (!track->incident || engine->paused ||
         !held_for(track->healthy_since_ms, track->policy->rearm_healthy_ms, engine->now.mono_ms))
         return;
-    if (track->notified)
+    if (track->notice != NOTICE_NONE)
         decide__say(engine, track, DECISION_HEALED, "it is over")->notify = true;
     decide__finish_incident(track);
 }
 
+/* Nothing to say of what a run of our own makes unknown, nor of a policy that waits for its hour or
+ * is switched off. */
 static void tell_outcome(struct decide *engine, struct track *track)
 {
-    if (track->truth == track->told || !track->policy->when)
+    const struct policy *policy = track->policy;
+    if (track->truth == track->told || !policy->when || policy->scheduled ||
+        policy->mode == MODE_OFF || decide__disrupted(engine))
         return;
     char duration[DURATION_MAX];
     CLEANUP_FREE char *reason = decide__reason(engine, track);
@@ -155,6 +168,7 @@ static bool trigger(struct decide *engine, struct track *track)
     }
     track->alert_new = false;
     track->told = track->truth;
+    track->rung = 0;
     if (!track->incident)
         track->incident = ++engine->last_incident;
     decide__move(engine, track, ON_TRIGGERED);
@@ -174,31 +188,34 @@ static bool watch(struct decide *engine, struct track *track)
 /* --- verifying ---------------------------------------------------------------------------------
  */
 
-const struct condition *decide__verification(const struct track *track, size_t rung,
-                                             bool *ret_inverted)
+bool decide__observed(const struct track *track, size_t rung)
 {
-    const struct condition *own = track->policy->rungs[rung].verify;
-    *ret_inverted = !own;
-    return own ? own : track->policy->when;
+    return track->policy->rungs[rung].verify || track->policy->when;
 }
 
-/* Strictly after: what was measured in the very millisecond may be from before. */
+/* Strictly after: what was measured in the very millisecond may be from before. Without a `verify`
+ * the trouble must be gone at this instant: that it has not yet lasted for its `for` again, or has
+ * not been counted often enough, would prove nothing. */
 enum truth decide__verified(const struct decide *engine, struct track *track, size_t rung)
 {
-    bool inverted;
-    const struct condition *condition = decide__verification(track, rung, &inverted);
-    if (!condition)
-        return track->run_ok ? TRUTH_TRUE : TRUTH_FALSE;
-    enum truth truth = condition_eval(condition, track->verify[rung], engine->board,
-                                      engine->now.mono_ms, track->verify_from_ms + 1);
-    return inverted ? TRUTH_TRUE - truth : truth;
+    const struct policy *policy = track->policy;
+    const struct condition *own = policy->rungs[rung].verify;
+    int64_t now_ms = engine->now.mono_ms;
+    int64_t from_ms = track->verify_from_ms + 1;
+    if (own)
+        return condition_eval(own, track->verify[rung], engine->board, now_ms, from_ms);
+    if (policy->when)
+        return TRUTH_TRUE - condition_now(policy->when, engine->board, now_ms, from_ms);
+    return track->run_ok ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
+/* The incident goes on through the cool-down: it may come back. */
 bool decide__healed(struct decide *engine, struct track *track, const char *why)
 {
-    decide__say(engine, track, DECISION_HEALED, "%s", why)->notify = track->notified;
+    decide__say(engine, track, DECISION_HEALED, "%s", why)->notify = track->notice != NOTICE_NONE;
+    track->notice = NOTICE_NONE;
+    track->rung = (size_t)track->tried; /* it may be due for the next one already */
     decide__move(engine, track, ON_HEALED);
-    decide__finish_incident(track);
     return true;
 }
 
@@ -211,8 +228,8 @@ bool decide__end_of_ladder(struct decide *engine, struct track *track, const cha
         return true;
     }
     decide__say(engine, track, DECISION_HAND_OVER, "%s; a person is needed", why)->notify =
-        !track->notified;
-    track->notified = true;
+        track->notice != NOTICE_CALLED;
+    track->notice = NOTICE_CALLED;
     decide__move(engine, track, ON_GAVE_UP);
     return true;
 }
@@ -234,7 +251,6 @@ static bool verify(struct decide *engine, struct track *track)
 {
     const struct rung *rung = &track->policy->rungs[track->rung];
     int64_t now_ms = engine->now.mono_ms;
-    bool inverted;
     if (decide__run_under_way(engine) || engine->paused)
         return false;
     if (engine->changed_ms > track->verify_from_ms) {
@@ -247,8 +263,7 @@ static bool verify(struct decide *engine, struct track *track)
         CLEANUP_FREE char *why = mem_printf("%s helped", rung->playbook);
         return decide__healed(engine, track, why);
     }
-    if (decide__verification(track, track->rung, &inverted) &&
-        now_ms - track->verify_from_ms < rung->within_ms)
+    if (decide__observed(track, track->rung) && now_ms - track->verify_from_ms < rung->within_ms)
         return false;
     return not_helped(engine, track);
 }
@@ -269,14 +284,44 @@ static bool settle(struct decide *engine, struct track *track)
     return false;
 }
 
+/* What helped has not helped when the trouble is there within the cool-down. */
+static bool relapses(const struct decide *engine, const struct track *track)
+{
+    return track->helped && !engine->paused && track->rung + 1 < track->policy->rung_count &&
+           engine->now.mono_ms - track->since_ms >= RELAPSE_AFTER_MS;
+}
+
+static bool relapse(struct decide *engine, struct track *track)
+{
+    int tried = (int)track->rung;
+    track->cause = track->alert_new ? CAUSE_ALERT : CAUSE_WHEN;
+    track->alert_new = false;
+    track->told = track->truth;
+    CLEANUP_FREE char *reason = decide__reason(engine, track);
+    decide__say(engine, track, DECISION_QUIET, "%s helped, but not for long: %s",
+                track->policy->rungs[tried].playbook, reason);
+    decide__move(engine, track, ON_RELAPSED);
+    track->relapsed = true;
+    track->verdict_ms = engine->now.mono_ms;
+    track->tried = tried;
+    track->rung = (size_t)tried + 1;
+    return true;
+}
+
 static bool cool(struct decide *engine, struct track *track)
 {
     char duration[DURATION_MAX];
     if (engine->now.mono_ms - track->since_ms >= track->policy->cooldown_ms) {
+        if (track->helped)
+            decide__finish_incident(track);
         decide__move(engine, track, ON_COOLED);
         return true;
     }
-    if (!track->policy->scheduled && decide__triggered(engine, track))
+    if (track->policy->scheduled || !decide__triggered(engine, track))
+        return false;
+    if (relapses(engine, track))
+        return relapse(engine, track);
+    if (track->policy->then != THEN_AGAIN) /* whose cool-down is its rhythm */
         decide__refuse(engine, track, REFUSAL_COOL_DOWN,
                        "it is needed again, but cools down for %s after it acted",
                        duration_text(track->policy->cooldown_ms, duration));
@@ -304,9 +349,11 @@ static bool wait_for_rearm(struct decide *engine, struct track *track)
     const struct policy *policy = track->policy;
     int64_t now_ms = engine->now.mono_ms;
     tell_what_a_person_did(engine, track);
+    if (engine->paused)
+        return false;
     int64_t healthy_ms = later(track->since_ms, track->healthy_since_ms);
     if (held_for(healthy_ms, policy->rearm_healthy_ms, now_ms)) {
-        if (track->notified)
+        if (track->notice != NOTICE_NONE)
             decide__say(engine, track, DECISION_HEALED, "it is over")->notify = true;
         decide__move(engine, track, ON_REARMED);
         decide__finish_incident(track);
@@ -320,7 +367,7 @@ static bool wait_for_rearm(struct decide *engine, struct track *track)
     if (track->held_since_ms != NEVER && track->held_since_ms > track->since_ms &&
         decide__triggered(engine, track))
         decide__refuse(engine, track, REFUSAL_NOT_REARMED,
-                       "it is needed again, but a person was called and it is not re-armed yet");
+                       "it is needed again, but a person is at it, and it is not re-armed yet");
     return false;
 }
 

@@ -39,17 +39,21 @@ double rate_per_minute(const struct rate *rate, int64_t now_ms);
 /* --- who holds it ------------------------------------------------------------------------------
  */
 
+/* What idles for longer is leaked: a pool in use does not let a session rest for so long. */
+enum { DERIVE_LEAKED_MS = 10000 };
+
 struct holder {
-    const char *name; /* container or service; borrowed */
-    double used, idle, idle_in_transaction;
-    double oldest_idle_ms; /* of both kinds */
-    double growth;         /* per minute; 0 when it is not known */
+    const char *name; /* container; borrowed */
+    double used;
+    double leaked; /* of them (container.leaked) */
+    double growth; /* per minute; 0 when it is not known */
 };
 
 /* The place of the one that leaks, or -1 when it is not clear; never a guess. It leaks who
  *  - holds a tenth of the usable slots or more, and more than its fair share (an equal part),
- *  - has most of them stuck: idle for a minute or more, or idle in a transaction, and
- *  - has at least twice as many stuck as anybody else, or is the only one of the two that grows.
+ *  - has leaked most of them, and
+ *  - has leaked at least twice as many as anybody else, or is the only one of the two that grows.
+ * A large pool at rest looks the same: whoever acts on it asks for pressure or growth as well.
  */
 int derive_leaker(const struct holder *holders, size_t count, double usable);
 
@@ -58,9 +62,14 @@ int derive_leaker(const struct holder *holders, size_t count, double usable);
 
 /* From connections.used and .usable: .utilization, .growth, .time_to_exhaustion; from
  * connections.opened.rate: .storm; from container(…).*: their .share and .growth, and
- * connections.leaker; from service(…).health: services.unhealthy and its .names. Call it after
- * each sampling, with the samples' time. What cannot be told is not set; what
- * does not run out within a day has a day to go. */
+ * connections.leaker; from service(…).health: services.unhealthy and its .names. What follows from
+ * a sample bears the sample's time, so deriving again changes nothing and makes nothing look newer
+ * than it is. What cannot be told is not set; what does not run out within a day has a day to go.
+ */
 void derive_board(struct board *board, int64_t now_ms);
+
+/* Whether derive_board reads observations of this kind: after a change of others it need not be
+ * called. */
+bool derive_needs(const struct observation_kind *kind);
 
 #endif

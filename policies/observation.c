@@ -77,13 +77,13 @@ static const struct observation_kind kinds[] = {
      UNIT_WORD,
      SAMPLED,
      "what a fresh login met; stopped: somebody stopped it by hand",
-     {"unknown", "ready", "exhausted", "starting", "recovering", "shutting-down", "refused",
-      "auth-failed", "unreachable", "hung", "stopped", NULL}},
+     {"unknown", "ready", "exhausted", "starting", "recovering", "shutting_down", "refused",
+      "auth_failed", "unreachable", "hung", "stopped", NULL}},
     {"database.exhaustion",
      NULL,
      UNIT_WORD,
      SAMPLED,
-     "which limit a refused login met",
+     "which limit a refused login met; none: the last login was not refused",
      {"none", "reserved", "all", "role", "database", "unknown", NULL}},
     {"service.health",
      "service",
@@ -91,8 +91,24 @@ static const struct observation_kind kinds[] = {
      STANDING,
      "the worst health of its containers",
      {"healthy", "unhealthy", "starting", "none", NULL}},
-    {"service.running", "service", UNIT_YES_NO, STANDING, "all its containers run", {NULL}},
-    {"service.restarts.rate", "service", UNIT_PER_MINUTE, SAMPLED, "how often it dies", {NULL}},
+    {"service.running",
+     "service",
+     UNIT_YES_NO,
+     STANDING,
+     "all its containers run; unknown while somebody has stopped them",
+     {NULL}},
+    {"service.restarts.rate",
+     "service",
+     UNIT_PER_MINUTE,
+     SAMPLED,
+     "how often it dies unasked",
+     {NULL}},
+    {"service.oom.rate",
+     "service",
+     UNIT_PER_MINUTE,
+     SAMPLED,
+     "how often the kernel kills one of its processes for want of memory",
+     {NULL}},
     {"services.unhealthy",
      NULL,
      UNIT_COUNT,
@@ -120,8 +136,19 @@ static const struct observation_kind kinds[] = {
      SAMPLED,
      "how long the longest of its idle sessions has waited, in a transaction or not",
      {NULL}},
+    {"container.leaked",
+     "container",
+     UNIT_COUNT,
+     SAMPLED,
+     "its sessions that have idled for 10 s or more, in a transaction or not",
+     {NULL}},
     {"container.growth", "container", UNIT_PER_MINUTE, SAMPLED, "how its sessions grow", {NULL}},
-    {"log.rate", "pattern", UNIT_PER_MINUTE, SAMPLED, "log lines that match the pattern", {NULL}},
+    {"log.rate",
+     "pattern",
+     UNIT_PER_MINUTE,
+     STANDING,
+     "log lines that match the pattern, over the last 30 s",
+     {NULL}},
     {"pgbouncer.cl_waiting", NULL, UNIT_COUNT, SAMPLED, "clients that wait for a server", {NULL}},
     {"pgbouncer.maxwait", NULL, UNIT_DURATION, SAMPLED, "how long the first of them waits", {NULL}},
     {"check.state",
@@ -210,9 +237,16 @@ const char *observation_suggest(const char *typed, size_t len,
 /* At most one digit behind the point, and none when it is zero. */
 static void print_number(char *out, size_t room, double number, const char *unit)
 {
-    double rounded = round(number * 10) / 10;
+    double rounded = round(number * 10) / 10 + 0.0; /* no "-0" */
     int digits = rounded == floor(rounded) ? 0 : 1;
     snprintf(out, room, "%.*f%s", digits, rounded, unit);
+}
+
+/* A trace may hold any number; ten years are for ever. */
+static int64_t whole_ms(double number)
+{
+    const double most = 3650.0 * (double)DAY_MS;
+    return (int64_t)fmax(0, fmin(number, most));
 }
 
 const char *observation_text(const struct observation_kind *kind, double number, const char *word,
@@ -224,7 +258,7 @@ const char *observation_text(const struct observation_kind *kind, double number,
         print_number(out, OBSERVATION_TEXT_MAX, number * 100, "%");
         break;
     case UNIT_DURATION:
-        snprintf(out, OBSERVATION_TEXT_MAX, "%s", duration_text((int64_t)number, duration));
+        snprintf(out, OBSERVATION_TEXT_MAX, "%s", duration_text(whole_ms(number), duration));
         break;
     case UNIT_PER_MINUTE:
         print_number(out, OBSERVATION_TEXT_MAX, number, "/min");

@@ -58,6 +58,7 @@ struct policy {
     enum policy_mode mode;
     enum policy_then then;
     int64_t settle_ms;
+    bool settle_given;        /* its own, not the default */
     int64_t rearm_after_ms;   /* NEVER: only by health */
     int64_t rearm_healthy_ms; /* NEVER: only by time */
     uint64_t fingerprint;     /* of its definition: tells whether saved state still fits */
@@ -69,6 +70,7 @@ struct policy *policy_read(const struct yaml_node *node, struct diag_list *diags
 struct policy *policy_free(struct policy *policy); /* accepts NULL; returns NULL */
 
 const char *policy_mode_name(enum policy_mode mode);
+bool policy_mode_parse(const char *name, enum policy_mode *ret);
 
 /* The built-in ones: name and YAML text of each, in the order of the file names; false past the
  * last. */
@@ -86,6 +88,12 @@ struct policy_set *policy_set_free(struct policy_set *set); /* accepts NULL; ret
  * its place, others come first, in their order: a user's own go before the built-in ones. False
  * when there were errors; the set is then only good for being freed. */
 bool policy_set_read(struct policy_set *set, const struct yaml_node *list, struct diag_list *diags);
+
+/* How long those policies settle that do not say it themselves. */
+void policy_set_settle(struct policy_set *set, int64_t settle_ms);
+
+/* No policy of the set does more than `mode` allows: act > ask > observe > off. */
+void policy_set_cap(struct policy_set *set, enum policy_mode mode);
 
 /* In the order of their precedence: the first that may run does. */
 size_t policy_set_count(const struct policy_set *set);

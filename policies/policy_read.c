@@ -5,12 +5,11 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "policies/moment.h"
-#include "policies/place.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { RUNGS_MAX = 16 };
+enum { RUNGS_MAX = 16, CALLED_MAX = 64 };
 
 typedef bool (*key_reader)(const struct yaml_node *value, struct policy *policy,
                            struct diag_list *diags);
@@ -28,19 +27,29 @@ static bool read_copy(const struct yaml_node *value, const char *what, char **sl
     return true;
 }
 
+/* A text by which something else is called: no novel. */
+static bool read_called(const struct yaml_node *value, const char *what, char **slot,
+                        struct diag_list *diags)
+{
+    if (!read_copy(value, what, slot, diags))
+        return false;
+    return strlen(*slot) <= CALLED_MAX ||
+           yaml_error(diags, value, "%s: longer than %d characters", what, CALLED_MAX);
+}
+
 static bool read_name(const struct yaml_node *value, struct policy *policy, struct diag_list *diags)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     policy->line = value->line;
     policy->column = value->column;
-    if (!read_copy(value, "name", &policy->name, diags))
+    if (!read_called(value, "name", &policy->name, diags))
         return false;
     size_t good = strspn(policy->name, allowed);
     return !policy->name[good] ||
-           policies__complain(diags, value, good,
-                              "name: '%c' may not stand in a name; use letters, digits, - and _",
-                              policy->name[good]);
+           yaml_error_at(diags, value, good,
+                         "name: '%c' may not stand in a name; use letters, digits, - and _",
+                         policy->name[good]);
 }
 
 static bool read_description(const struct yaml_node *value, struct policy *policy,
@@ -58,7 +67,7 @@ static bool read_when(const struct yaml_node *value, struct policy *policy, stru
 static bool read_on_alert(const struct yaml_node *value, struct policy *policy,
                           struct diag_list *diags)
 {
-    return read_copy(value, "on_alert", &policy->on_alert, diags);
+    return read_called(value, "on_alert", &policy->on_alert, diags);
 }
 
 /* --- times -------------------------------------------------------------------------------------
@@ -106,6 +115,7 @@ static bool read_cooldown(const struct yaml_node *value, struct policy *policy,
 static bool read_settle(const struct yaml_node *value, struct policy *policy,
                         struct diag_list *diags)
 {
+    policy->settle_given = true;
     return yaml_read_duration(value, "settle", 0, DAY_MS, &policy->settle_ms, diags);
 }
 
@@ -157,6 +167,17 @@ const char *policy_mode_name(enum policy_mode mode)
     return mode_names[mode];
 }
 
+bool policy_mode_parse(const char *name, enum policy_mode *ret)
+{
+    for (size_t i = 0; i < MODES; i++) {
+        if (strcmp(mode_names[i], name) != 0)
+            continue;
+        *ret = (enum policy_mode)i;
+        return true;
+    }
+    return false;
+}
+
 static bool read_mode(const struct yaml_node *value, struct policy *policy, struct diag_list *diags)
 {
     size_t index = 0;
@@ -178,10 +199,27 @@ static bool read_then(const struct yaml_node *value, struct policy *policy, stru
 /* --- the ladder --------------------------------------------------------------------------------
  */
 
+static bool check_settings(const struct yaml_node *value, struct diag_list *diags)
+{
+    bool fine = true;
+    for (size_t i = 0; i < value->count; i++) {
+        const struct yaml_node *item = value->items[i];
+        if (item->kind == YAML_TEXT && strncmp(item->text, "${", 2) == 0)
+            fine = yaml_error_at(diags, item, 0,
+                                 "with: an observation is a setting's whole value, not a part "
+                                 "of a list or map");
+        else
+            fine = check_settings(item, diags) && fine;
+    }
+    return fine;
+}
+
 /* "${name}" must name an observation: found when reading, not at three in the morning. */
 static bool check_setting(const struct yaml_node *value, struct diag_list *diags)
 {
-    if (value->kind != YAML_TEXT || strncmp(value->text, "${", 2) != 0)
+    if (value->kind != YAML_TEXT)
+        return check_settings(value, diags);
+    if (strncmp(value->text, "${", 2) != 0)
         return true;
     const char *name = value->text + 2;
     size_t len = strcspn(name, "}");
@@ -189,16 +227,18 @@ static bool check_setting(const struct yaml_node *value, struct diag_list *diags
     size_t parameter_len;
     char near[OBSERVATION_NAME_MAX];
     if (strcmp(name + len, "}") != 0)
-        return policies__complain(diags, value, 0, "with: '%s' is not '${OBSERVATION}'",
-                                  value->text);
-    if (observation_find(name, len, &parameter, &parameter_len))
+        return yaml_error_at(diags, value, 0, "with: '%s' is not '${OBSERVATION}'", value->text);
+    const struct observation_kind *kind = observation_find(name, len, &parameter, &parameter_len);
+    if (kind && kind->parameter && !parameter)
+        return yaml_error_at(diags, value, 2, "with: which %s? say %s", kind->parameter,
+                             observation_name(kind, "NAME", near));
+    if (kind)
         return true;
     return observation_suggest(name, len, near)
-               ? policies__complain(diags, value, 2,
-                                    "with: unknown observation '%.*s'; did you mean '%s'?",
-                                    (int)len, name, near)
-               : policies__complain(diags, value, 2, "with: unknown observation '%.*s'", (int)len,
-                                    name);
+               ? yaml_error_at(diags, value, 2,
+                               "with: unknown observation '%.*s'; did you mean '%s'?", (int)len,
+                               name, near)
+               : yaml_error_at(diags, value, 2, "with: unknown observation '%.*s'", (int)len, name);
 }
 
 static bool read_with(const struct yaml_node *value, struct rung *rung, struct diag_list *diags)
@@ -220,7 +260,7 @@ static bool read_rung(const struct yaml_node *map, struct rung *rung, struct dia
     if (!yaml_expect_map(map, "ladder", known, diags))
         return false;
     const struct yaml_node *node = yaml_get(map, "run");
-    bool fine = node ? read_copy(node, "run", &rung->playbook, diags)
+    bool fine = node ? read_called(node, "run", &rung->playbook, diags)
                      : yaml_error(diags, map, "a rung of the ladder needs run: PLAYBOOK");
     if ((node = yaml_get(map, "with")))
         fine = read_with(node, rung, diags) && fine;
@@ -270,9 +310,9 @@ static bool check_whole(const struct yaml_node *node, const struct policy *polic
                         struct diag_list *diags)
 {
     bool fine = true;
-    if (!policy->name)
+    if (!yaml_get(node, "name"))
         fine = yaml_error(diags, node, "a policy needs a name");
-    if (!yaml_get(node, "when") && !policy->scheduled && !policy->on_alert)
+    if (!yaml_get(node, "when") && !policy->scheduled && !yaml_get(node, "on_alert"))
         fine = yaml_error(diags, node, "policy %s: it needs when:, schedule: or on_alert:",
                           policy->name ? policy->name : "");
     if (yaml_get(node, "for") && !yaml_get(node, "when"))

@@ -116,6 +116,20 @@ bool policy_set_read(struct policy_set *set, const struct yaml_node *list, struc
     return fine;
 }
 
+void policy_set_settle(struct policy_set *set, int64_t settle_ms)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (!set->items[i]->settle_given)
+            set->items[i]->settle_ms = settle_ms;
+}
+
+void policy_set_cap(struct policy_set *set, enum policy_mode mode)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i]->mode < mode) /* the modes stand in this order */
+            set->items[i]->mode = mode;
+}
+
 size_t policy_set_count(const struct policy_set *set)
 {
     return set->count;

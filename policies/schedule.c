@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "policies/moment.h"
-#include "policies/place.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -42,7 +41,7 @@ struct cursor {
 };
 
 #define COMPLAIN(c, ...)                                                                           \
-    policies__complain((c)->diags, (c)->node, (size_t)((c)->at - (c)->node->text), __VA_ARGS__)
+    yaml_error_at((c)->diags, (c)->node, (size_t)((c)->at - (c)->node->text), __VA_ARGS__)
 
 static void skip_spaces(struct cursor *c)
 {

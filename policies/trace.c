@@ -74,7 +74,7 @@ void trace_print(const struct trace_event *event, struct buf *out)
     default:
         json_set_bool(line, key, event->kind != TRACE_APPROVE || event->yes);
     }
-    CLEANUP_FREE char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    CLEANUP_FREE char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(15));
     buf_printf(out, "%s\n", text ? text : "{}");
 }
 
@@ -112,14 +112,21 @@ static int read_span(const json_t *value, struct trace_event *event, struct err 
     return good ? 1 : err_set(e, ERR_PROTOCOL, "%s: it needs milliseconds", kind_keys[event->kind]);
 }
 
+static int read_start(const json_t *line, struct trace_event *event, struct err *e)
+{
+    event->span_ms = json_int_at(line, "local", 0);
+    if (event->span_ms < 0 || event->span_ms > INSTANT_MAX)
+        return err_set(e, ERR_PROTOCOL, "trace: local is no time in milliseconds since 1970");
+    return 1;
+}
+
 static int read_event(const json_t *line, const json_t *value, struct trace_event *event,
                       struct err *e)
 {
     event->yes = json_is_true(value);
     switch (event->kind) {
     case TRACE_START:
-        event->span_ms = json_int_at(line, "local", 0);
-        return 1;
+        return read_start(line, event, e);
     case TRACE_OBSERVE:
         return read_value(line, event, e);
     case TRACE_RUN:
@@ -171,8 +178,9 @@ int trace_parse(const char *line, size_t len, struct trace_event *ret, json_t **
     if (!json)
         return -(int)ERR_PROTOCOL;
     ret->at_ms = json_int_at(json, "at", -1);
-    int status = ret->at_ms < 0 ? err_set(e, ERR_PROTOCOL, "it needs \"at\", in milliseconds")
-                                : find_kind(json, ret, e);
+    bool timed = ret->at_ms >= 0 && ret->at_ms <= INSTANT_MAX;
+    int status = timed ? find_kind(json, ret, e)
+                       : err_set(e, ERR_PROTOCOL, "it needs \"at\", in milliseconds");
     if (status < 0)
         json_decref(json);
     else

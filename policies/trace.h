@@ -8,13 +8,13 @@
  *     {"at":9000,"foreign":true,"disruptive":true}   a run by hand began (false: ended)
  *     {"at":9500,"pause":1800000,"reason":"deploy"}  for that long; null: until resumed
  *     {"at":9900,"resume":true}
- *     {"at":9950,"approve":true}                     the first question that is open (false:
- * denied)
+ *     {"at":9950,"approve":true}                     the first open question (false: denied)
  *     {"at":9960,"alert":"PostgresDown","firing":true}
  *     {"at":9970,"restart":2000}                     the daemon was away for so long
  *     {"at":9999,"step":true}                        nothing but time
  *
- * `at` is monotonic milliseconds and never falls. Lines that are empty or begin with # are passed
+ * `at` is monotonic milliseconds and never falls, but at a `trace` line: that is another boot of
+ * the host, and `local` tells how long it took. Lines that are empty or begin with # are passed
  * over.
  *
  * May use: base. Pure: text in, text out.

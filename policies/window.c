@@ -93,5 +93,5 @@ void window_restore(struct window *window, const json_t *saved, int64_t shift_ms
     window_free(window);
     for (size_t i = 0; i < json_array_size(saved) && i < BUDGET_COUNT_MAX; i++)
         *MEM_PUSH(window->times, window->count) =
-            json_integer_value(json_array_get(saved, i)) + shift_ms;
+            instant_shift(json_integer_value(json_array_get(saved, i)), shift_ms);
 }
