@@ -1,6 +1,7 @@
 /* See call.h. */
 #include "docker/call.h"
 
+#include "base/fault_point.h"
 #include "base/mem.h"
 #include "docker/client.h"
 
@@ -79,11 +80,19 @@ op_id docker__call_begin(struct docker__call *call, struct docker *docker,
     return id;
 }
 
+#ifdef FAULT_POINTS
+static bool changes(const struct docker__call *call)
+{
+    return *call->method == 'P'; /* POST, PUT */
+}
+#endif
+
 static void on_answer(void *data, const struct docker__answer *answer)
 {
     struct docker__call *call = data;
     struct err e = {0};
     call->exchange = NULL;
+    FAULT_POINT(changes(call) ? "docker.answer" : "docker.told");
     int code = docker__answer_check(answer, call->method, call->path, &e);
     if (code == -ERR_UNREACHABLE || docker__answer_wants_other_version(answer))
         docker__forget_version(call->docker);
@@ -100,6 +109,7 @@ void docker__call_request(struct docker__call *call, const struct docker__reques
     mem_replace(&call->method, request->method);
     mem_replace(&call->path, request->path);
     call->on_answer = answer_fn;
+    FAULT_POINT(changes(call) ? "docker.send" : "docker.ask");
     call->exchange = docker__exchange_start(call->docker->http, &versioned, on_answer, call);
 }
 

@@ -5,7 +5,6 @@
 #include "docker/client.h"
 #include "docker/summary.h"
 
-#include <assert.h>
 #include <string.h>
 
 /* Beyond the grace the Engine itself needs up to some 14 s for a stop (KILL, 10 s, KILL of the
@@ -259,7 +258,7 @@ op_id docker_start(struct docker *docker, const char *id, int64_t deadline_ms,
 op_id docker_restart(struct docker *docker, const char *id, int grace_s, docker_change_fn done,
                      void *data)
 {
-    assert(grace_s >= 0);
+    grace_s = container_grace(grace_s);
     CLEANUP_FREE char *rest = mem_printf("/restart?t=%d", grace_s);
     struct change_call *change = change_new(id, rest, data);
     change->on_change = done;
@@ -328,7 +327,7 @@ static const struct docker__call_class stop_class = {
 op_id docker_stop(struct docker *docker, const char *id, const char *signal, int grace_s,
                   docker_change_fn done, void *data)
 {
-    assert(grace_s >= 0);
+    grace_s = container_grace(grace_s);
     CLEANUP_FREE char *rest = mem_printf("/stop?t=%d", grace_s);
     struct change_call *stop = change_new(id, rest, data);
     stop->on_change = done;

@@ -1,6 +1,7 @@
 /* The client's life and the negotiation of its version: see client.h. */
 #include "docker/client.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -9,7 +10,7 @@
 
 /* A peer that takes the connection and then says nothing (systemd holds the socket while the
  * Engine starts) is waited for this long by one ping; the calls' own deadlines go on beside it. */
-enum { PING_LIMIT_MS = 30000 };
+enum { PING_LIMIT_MS = 30000, SKEW_MS = 2000 };
 
 /* --- life ------------------------------------------------------------------------------------ */
 
@@ -92,6 +93,11 @@ const char *docker_server(const struct docker *docker)
     return docker->server;
 }
 
+int64_t docker_now_ns(const struct docker *docker)
+{
+    return clock_wall_ns() + docker->skew_ms * 1000000;
+}
+
 /* --- negotiation ------------------------------------------------------------------------------ */
 
 static void start_ping(struct docker *docker);
@@ -167,6 +173,14 @@ static int choose_version(struct docker *docker, const struct docker__answer *an
     return 0;
 }
 
+/* A Date has whole seconds and some milliseconds of age: less than two seconds are no difference.
+ */
+static int64_t skew_of(int64_t date_s)
+{
+    int64_t skew = date_s * 1000 + 500 - clock_wall_ms();
+    return date_s == 0 || (skew > -SKEW_MS && skew < SKEW_MS) ? 0 : skew;
+}
+
 static void on_pong(void *data, const struct docker__answer *answer)
 {
     struct docker *docker = data;
@@ -180,6 +194,7 @@ static void on_pong(void *data, const struct docker__answer *answer)
     if (code == 0) {
         snprintf(docker->server, sizeof docker->server, "%s", answer->server);
         docker->engine_date_s = answer->date_s;
+        docker->skew_ms = skew_of(answer->date_s);
     }
     release_waiting(docker, code == 0 ? NULL : &e);
 }

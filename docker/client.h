@@ -32,6 +32,7 @@ struct docker {
     char api_version[16];  /* "1.41" or "" */
     char server[128];      /* "Docker/20.10.24 (linux)" or "" */
     int64_t engine_date_s; /* the Engine's clock at the last ping; 0 = unknown */
+    int64_t skew_ms;       /* how far that clock is ahead of ours; 0 when that cannot be told */
 };
 
 /* Puts the call in the queue for the version, or lets it send at once. `anew` asks the Engine

@@ -363,6 +363,12 @@ const char *container_env(const struct container *container, const char *key)
     return json_string_value(json_object_get(container->environment, key));
 }
 
+int container_grace(int grace_s)
+{
+    enum { ENDLESS_S = 600 };
+    return grace_s < 0 ? ENDLESS_S : grace_s;
+}
+
 bool container_is_up(const struct container *container)
 {
     return container->state == CONTAINER_RUNNING || container->state == CONTAINER_PAUSED ||

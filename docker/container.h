@@ -77,7 +77,7 @@ struct container {
     int64_t started_ns, finished_ns; /* since 1970; 0 = never */
     int restart_count;
 
-    int stop_timeout_s;   /* effective: Docker's 10 where none is set */
+    int stop_timeout_s;   /* effective: Docker's 10 where none is set; -1: as long as it takes */
     char *stop_signal;    /* "" if not set: SIGTERM then */
     char *restart_policy; /* "no", "always", "unless-stopped", "on-failure" */
     bool auto_remove;     /* --rm: gone once it stops */
@@ -105,6 +105,10 @@ const char *container_env(const struct container *container, const char *key);  
 
 /* Running or about to run by itself (running, paused, restarting). */
 bool container_is_up(const struct container *container);
+
+/* A time to end in, in seconds, that can be waited for: Docker's -1, as long as it takes, is ten
+ * minutes. */
+int container_grace(int grace_s);
 
 /* The time a health check can take at most until it says healthy or unhealthy for good. */
 int64_t container_health_worst_ms(const struct container *container);

@@ -32,7 +32,7 @@
 
 struct docker;
 
-/* All NULL: DOCKER_HOST, DOCKER_CERT_PATH (with DOCKER_TLS_VERIFY), DOCKER_API_VERSION from the
+/* All NULL: DOCKER_HOST, DOCKER_CERT_PATH (or DOCKER_TLS_VERIFY), DOCKER_API_VERSION from the
  * environment, then unix:///var/run/docker.sock. Strings are copied. */
 struct docker_options {
     const char *host;        /* "unix:///path", "tcp://host:port"; a bare path is a socket */
@@ -139,6 +139,41 @@ typedef void (*docker_logs_fn)(void *data, const struct err *e, const struct doc
                                size_t count);
 op_id docker_logs(struct docker *docker, const char *id, bool tty, int tail, int64_t since_s,
                   int64_t deadline_ms, docker_logs_fn done, void *data);
+
+/* What the processes of a running container call themselves (ps: args), as the Engine's host sees
+ * them; borrowed for the call. */
+typedef void (*docker_top_fn)(void *data, const struct err *e, const char *const *commands,
+                              size_t count);
+op_id docker_top(struct docker *docker, const char *id, int64_t deadline_ms, docker_top_fn done,
+                 void *data);
+
+/* How far a log was read: the next follow goes on there, without a gap and without a repeat. A
+ * zeroed place with its since_ns (the Engine's clock; 0: the log's first line) is a beginning. The
+ * rest is the follow's own business. */
+struct docker_log_place {
+    int64_t since_ns;
+    int64_t newest_ns; /* of the last line that was told */
+    struct {
+        int64_t time_ns; /* the last stamp of this stream */
+        uint64_t count;  /* of its lines that bear this stamp */
+    } last[2];           /* stdout, stderr: each is in the order of its stamps, the two are not */
+};
+
+/* Follows a log: every line once, in its order, as it is written. The text of a line beyond 64 KiB
+ * is cut. The Engine ends the stream when the container stops, and at once when it does not run: a
+ * `done` without an error. A follow that ended, broke or was cancelled is taken up by another one
+ * with the same place (after the container's next start, say). ERR_UNSUPPORTED: the container's
+ * logging driver cannot be read.
+ *
+ * `place` must live until `done`; on_line may cancel, after which no line comes any more. */
+typedef void (*docker_line_fn)(void *data, const struct docker_log_line *line);
+op_id docker_logs_follow(struct docker *docker, const char *id, bool tty,
+                         struct docker_log_place *place, docker_line_fn on_line,
+                         docker_done_fn done, void *data);
+
+/* Now by the Engine's clock, in nanoseconds since 1970: ours, unless the last ping's Date says that
+ * the two differ by seconds. */
+int64_t docker_now_ns(const struct docker *docker);
 
 /* --- events ------------------------------------------------------------------------------- */
 

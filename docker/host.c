@@ -103,14 +103,15 @@ static int refuse_ssh(const char *name, struct err *e)
     return code;
 }
 
-/* The certificate directory that the environment asks for, or NULL. Any value of
- * DOCKER_TLS_VERIFY turns TLS on, "0" too: so does the CLI. */
+/* The certificate directory that the environment asks for, or NULL. DOCKER_CERT_PATH alone turns
+ * TLS on, as it does for Docker's SDKs; so does any value of DOCKER_TLS_VERIFY, "0" too, as for its
+ * command. */
 static char *cert_dir_of_environment(void)
 {
-    if (!env("DOCKER_TLS_VERIFY"))
-        return NULL;
     if (env("DOCKER_CERT_PATH"))
         return mem_strdup(env("DOCKER_CERT_PATH"));
+    if (!env("DOCKER_TLS_VERIFY"))
+        return NULL;
     return mem_printf("%s/.docker", env("HOME") ? env("HOME") : "/root");
 }
 

@@ -3,9 +3,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "docker/multi.h"
+#include "base/multi.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 enum { CONNECT_TIMEOUT_MS = 10000, KEEPALIVE_S = 30 };
 
 struct docker__http {
-    struct docker__multi *multi;
+    struct multi *multi;
     const struct docker__host *host;
 };
 
@@ -108,6 +107,8 @@ static void explain(const struct docker__exchange *exchange, CURLcode result, st
     case CURLE_OPERATION_TIMEDOUT: /* only connecting has a limit here */
         explain_connect(exchange, e);
         return;
+    case CURLE_OUT_OF_MEMORY:
+        mem_exhausted();
     case CURLE_WRITE_ERROR: /* our own doing */
         err_set(e, ERR_PROTOCOL, "the answer of %s is larger than %zu KiB", place,
                 exchange->body.ceiling / 1024);
@@ -131,7 +132,7 @@ static void explain(const struct docker__exchange *exchange, CURLcode result, st
 
 static void exchange_free(struct docker__exchange *exchange)
 {
-    docker__multi_remove(exchange->http->multi, exchange->easy);
+    multi_remove(exchange->http->multi, exchange->easy);
     curl_easy_cleanup(exchange->easy);
     curl_slist_free_all(exchange->headers);
     free(exchange->body_out);
@@ -246,7 +247,7 @@ struct docker__exchange *docker__exchange_start(struct docker__http *http,
     set_transport(exchange->easy, http->host);
     set_request(exchange, request);
     set_callbacks(exchange);
-    docker__multi_add(http->multi, exchange->easy);
+    multi_add(http->multi, exchange->easy);
     return exchange;
 }
 
@@ -260,11 +261,7 @@ struct docker__exchange *docker__exchange_abort(struct docker__exchange *exchang
 struct docker__http *docker__http_new(struct loop *loop, const struct docker__host *host)
 {
     struct docker__http *http = mem_new(sizeof *http);
-    /* Counted by curl, so everybody who needs it may do this. */
-    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-    assert(code == CURLE_OK);
-    (void)code;
-    http->multi = docker__multi_new(loop, on_done);
+    http->multi = multi_new(loop, on_done);
     http->host = host;
     return http;
 }
@@ -273,8 +270,7 @@ struct docker__http *docker__http_free(struct docker__http *http)
 {
     if (!http)
         return NULL;
-    docker__multi_free(http->multi);
-    curl_global_cleanup();
+    multi_free(http->multi);
     free(http);
     return NULL;
 }

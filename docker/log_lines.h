@@ -1,7 +1,6 @@
-/* Log lines out of the Engine's log stream: frames or a terminal's raw bytes, each line with its
- * stamp in front. Keeps the newest lines up to a ceiling. Pure, incremental. Fuzzed.
+/* The newest lines of a log stream, up to a ceiling. Pure, incremental. Fuzzed.
  *
- * May use: base, frames.h, docker.h (the line's shape). Used by: logs.c.
+ * May use: base, log_stream.h, docker.h (the line's shape). Used by: logs.c.
  */
 #ifndef DOCKER_LOG_LINES_H
 #define DOCKER_LOG_LINES_H

@@ -38,35 +38,52 @@ static const struct stack_override *override_of(const struct builder *b, const c
 /* --- names that the configuration knows ---------------------------------------------------------
  */
 
+const char *stack_nearest_service(const struct stack *stack, const char *name)
+{
+    const char **names = mem_new((stack->service_count + 1) * sizeof *names);
+    for (size_t i = 0; i < stack->service_count; i++)
+        names[i] = stack->services[i].name;
+    const char *nearest = diag_nearest(name, names);
+    free(names);
+    return nearest;
+}
+
 static int unknown_service(const struct stack *stack, const char *what, const char *name,
                            struct err *e)
 {
-    const char **names = mem_new((stack->service_count + 1) * sizeof *names);
+    const char *nearest = stack_nearest_service(stack, name);
     struct buf known;
-    buf_init(&known, 1 << 16);
-    for (size_t i = 0; i < stack->service_count; i++) {
-        names[i] = stack->services[i].name;
-        buf_printf(&known, "%s%s", i ? ", " : "", names[i]);
-    }
-    const char *nearest = diag_nearest(name, names);
     int code = err_set(e, ERR_INVALID, "%s '%s': the project %s has no such service", what, name,
                        stack->project);
-    if (nearest)
+    if (nearest) {
         err_hint(e, "did you mean '%s'?", nearest);
-    else
-        err_hint(e, "it has: %s", buf_text(&known));
+        return code;
+    }
+    buf_init(&known, 1 << 16);
+    for (size_t i = 0; i < stack->service_count; i++)
+        buf_printf(&known, "%s%s", i ? ", " : "", stack->services[i].name);
+    err_hint(e, "it has: %s", buf_text(&known));
     buf_free(&known);
-    free(names);
     return code;
 }
 
-static int check_override(const struct stack *stack, const struct stack_override *item,
-                          struct err *e)
+/* A name that resembles one of the stack's is a slip of the pen, and what it says (ignore!) must
+ * not be lost. One that resembles none is of a service that was taken down: that keeps no stack
+ * from being recovered. */
+static bool is_misspelt(const struct stack *stack, const char *name)
 {
-    if (!stack_service(stack, item->service))
+    return !stack_service(stack, name) && stack_nearest_service(stack, name);
+}
+
+static int check_override(struct stack *stack, const struct stack_override *item, struct err *e)
+{
+    if (is_misspelt(stack, item->service))
         return unknown_service(stack, "configuration: service", item->service, e);
+    if (!stack_service(stack, item->service))
+        stack__note(stack, "the configuration speaks of %s, which has no container: left out",
+                    item->service);
     for (size_t i = 0; item->has_dependencies && i < item->dependency_count; i++)
-        if (!stack_service(stack, item->dependencies[i].service)) {
+        if (is_misspelt(stack, item->dependencies[i].service)) {
             CLEANUP_FREE char *what = mem_printf("configuration: %s depends on", item->service);
             return unknown_service(stack, what, item->dependencies[i].service, e);
         }

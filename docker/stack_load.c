@@ -9,9 +9,9 @@
  */
 #include "docker/stack.h"
 
+#include "base/files.h"
 #include "base/mem.h"
 #include "docker/client.h"
-#include "docker/files.h"
 #include "docker/stack_members.h"
 #include "docker/stack_pick.h"
 #include "docker/summary.h"
@@ -45,7 +45,7 @@ struct loader {
     char *project;
     struct container **members; /* of the project; borrowed from items */
     size_t member_count;
-    struct docker__files *files;
+    struct files *files;
     struct stack *stack;
 };
 
@@ -58,7 +58,7 @@ static void on_drop(struct op *op)
     op_cancel(op->loop, loader->list);
     for (size_t i = 0; i < loader->item_count; i++)
         op_cancel(op->loop, loader->items[i].inspection);
-    loader->files = docker__files_abandon(loader->files);
+    loader->files = files_abandon(loader->files);
 }
 
 static void loader_free(struct loader *loader)
@@ -117,7 +117,7 @@ static void build(struct loader *loader, const struct stack_file *file)
 /* --- the compose files
  * ----------------------------------------------------------------------------------- */
 
-static void on_files(void *data, const struct docker__file *files, size_t count)
+static void on_files(void *data, const struct file *files, size_t count)
 {
     struct loader *loader = data;
     loader->files = NULL;
@@ -137,7 +137,7 @@ static void read_files(struct loader *loader)
     if (count == 0)
         build(loader, NULL);
     else
-        loader->files = docker__files_read(loader->op.loop, paths, count, on_files, loader);
+        loader->files = files_read(loader->op.loop, paths, count, on_files, loader);
 }
 
 /* --- the project

@@ -48,22 +48,31 @@ static void remove_at(struct stack_service *service, size_t at)
             (service->container_count - at) * sizeof *service->containers);
 }
 
-/* compose recreates a container by making the new one beside the old, with a label that names
- * what it replaces (and stays on it for good). Both are there for a moment: the one that is up
- * counts, and of two that are equal the new one. */
+/* compose v1 renames what it recreates: 0123456789ab_shop_postgres_1. */
+static bool was_renamed(const struct container *c)
+{
+    enum { SHORT_ID = 12 };
+    return strspn(c->name, "0123456789abcdef") == SHORT_ID && c->name[SHORT_ID] == '_';
+}
+
+/* compose recreates a container by making the new one beside the old: v2 with a label that names
+ * what it replaces (and stays on it for good), v1 under the old one's name. Both are there for a
+ * moment, or for good where that failed half-way: the one that is up counts, and of two that are
+ * equal the new one. */
 static bool is_better(const struct container *a, const struct container *b)
 {
     if (container_is_up(a) != container_is_up(b))
         return container_is_up(a);
+    if (was_renamed(a) != was_renamed(b))
+        return was_renamed(b);
     const char *replaced = container_label(a, STACK__LABEL_COMPOSE "replace");
     return replaced && (strcmp(replaced, b->name) == 0 || strcmp(replaced, b->id) == 0);
 }
 
+/* A number is one container's: compose never has two of one on purpose. */
 static bool is_same_replica(const struct container *a, const struct container *b)
 {
-    return a->number > 0 && a->number == b->number &&
-           (container_label(a, STACK__LABEL_COMPOSE "replace") ||
-            container_label(b, STACK__LABEL_COMPOSE "replace"));
+    return a->number > 0 && a->number == b->number;
 }
 
 static void settle_recreated(struct stack *stack, struct stack_service *service)

@@ -227,8 +227,7 @@ char **stack__compose_paths(const struct stack__choice *choice, struct container
     return NULL;
 }
 
-struct stack_file *stack__merge_files(const struct docker__file *files, size_t count,
-                                      char **ret_problem)
+struct stack_file *stack__merge_files(const struct file *files, size_t count, char **ret_problem)
 {
     struct stack_file *all = NULL;
     struct err e = {0};

@@ -5,7 +5,7 @@
 #ifndef DOCKER_STACK_PICK_H
 #define DOCKER_STACK_PICK_H
 
-#include "docker/files.h"
+#include "base/files.h"
 #include "docker/stack.h"
 
 /* A selector that owns its texts, as the loading outlives the asker's. */
@@ -25,7 +25,6 @@ char **stack__compose_paths(const struct stack__choice *choice, struct container
 
 /* All files as one, or NULL with a note in *ret_problem (the caller frees it) when one cannot be
  * read: half of the order would look like the whole. */
-struct stack_file *stack__merge_files(const struct docker__file *files, size_t count,
-                                      char **ret_problem);
+struct stack_file *stack__merge_files(const struct file *files, size_t count, char **ret_problem);
 
 #endif
