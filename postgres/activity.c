@@ -2,6 +2,7 @@
  * Reading a snapshot from the server's JSON is activity_parse.c. May use: base, this folder.
  */
 #include "postgres/activity.h"
+#include "base/fault_point.h"
 #include "base/mem.h"
 #include "postgres/internal.h"
 #include "postgres/sql.h"
@@ -22,9 +23,16 @@ static void free_session(struct db_session *session)
     free(session->backend_type);
 }
 
+struct db_activity *db_activity_ref(const struct db_activity *activity)
+{
+    struct db_activity *shared = mem_unconst(activity);
+    shared->references++;
+    return shared;
+}
+
 void db_activity_free(struct db_activity *activity)
 {
-    if (!activity)
+    if (!activity || --activity->references > 0)
         return;
     for (size_t i = 0; i < activity->session_count; i++)
         free_session(&activity->sessions[i]);
@@ -99,6 +107,7 @@ static void on_answer(void *data, const struct db__fault *fault, const char *val
 {
     struct look *look = data;
     struct err e = {0};
+    FAULT_POINT("postgres.looked");
     if (fault) {
         e = fault->e;
     } else if (db_activity_parse(value, strlen(value), &look->activity, &e) == 0) {
@@ -131,6 +140,7 @@ op_id db_activity(struct db *db, int64_t deadline_ms, db_activity_fn done, void 
     look->data = data;
     op_id id = db__job_begin(&look->job, db, &class, "look who is connected to", deadline_ms);
     look->visit = db__visit_new(db, db__ways_to_look, db__until_ms(db, deadline_ms));
+    FAULT_POINT("postgres.look");
     db__visit_ask(look->visit, db__sql_activity(db->application), on_answer, look);
     return id;
 }

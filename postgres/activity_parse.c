@@ -74,6 +74,7 @@ static int read_activity(const json_t *json, struct db_activity *activity, struc
     int64_t available = (int64_t)activity->max_connections - activity->reserved - activity->used;
     activity->available = available < INT_MIN ? INT_MIN : (int)available;
     activity->restricted = json_bool_at(json, "restricted", false);
+    activity->blocked = int_at(json, "blocked", 0);
     activity->prepared = int_at(json, "prepared", 0);
     activity->in_recovery = json_bool_at(json, "in_recovery", false);
     activity->version = text_at(json, "version");
@@ -98,6 +99,7 @@ int db_activity_parse(const char *text, size_t len, struct db_activity **ret, st
     if (!json)
         return -(int)ERR_PROTOCOL;
     struct db_activity *activity = mem_new(sizeof *activity);
+    activity->references = 1;
     int rc = read_activity(json, activity, e);
     if (rc < 0)
         db_activity_free(activity);

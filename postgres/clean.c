@@ -11,6 +11,7 @@
  */
 #include "postgres/clean.h"
 
+#include "base/fault_point.h"
 #include "base/mem.h"
 #include "postgres/activity.h"
 #include "postgres/internal.h"
@@ -191,6 +192,7 @@ static void on_ended(void *data, const struct db__fault *fault, const char *valu
 {
     struct clean *clean = data;
     struct err e = {0};
+    FAULT_POINT("postgres.terminated");
     if (fault && strcmp(fault->sqlstate, "42501") == 0) {
         handle_denial(clean);
         return;
@@ -220,6 +222,7 @@ static void end_next(struct clean *clean)
     }
     clean->batch = clean->one_by_one ? 1 : left < BATCH ? left : BATCH;
     CLEANUP_FREE struct db__victim *victims = make_victims(clean, clean->from, clean->batch);
+    FAULT_POINT("postgres.terminate");
     db__visit_ask(clean->visit, db__sql_terminate(victims, clean->batch), on_ended, clean);
 }
 

@@ -41,6 +41,24 @@ static void free_list(const char *const *list)
     free((void *)list);
 }
 
+static const struct db_session_id *copy_sessions(const struct db_session_id *sessions, size_t count)
+{
+    if (!sessions)
+        return NULL;
+    struct db_session_id *copy = mem_new((count + 1) * sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = (struct db_session_id){.pid = sessions[i].pid,
+                                         .backend_start = mem_strdup(sessions[i].backend_start)};
+    return copy;
+}
+
+static void free_sessions(const struct db_session_id *sessions, size_t count)
+{
+    for (size_t i = 0; sessions && i < count; i++)
+        free((char *)sessions[i].backend_start);
+    free((void *)sessions);
+}
+
 struct db_clean_rules db__rules_copy(const struct db_clean_rules *rules)
 {
     struct db_clean_rules copy = *rules;
@@ -48,6 +66,7 @@ struct db_clean_rules db__rules_copy(const struct db_clean_rules *rules)
     copy.roles = copy_list(rules->roles);
     copy.databases = copy_list(rules->databases);
     copy.clients = copy_list(rules->clients);
+    copy.sessions = copy_sessions(rules->sessions, rules->session_count);
     copy.protect = copy_list(rules->protect);
     return copy;
 }
@@ -58,5 +77,6 @@ void db__rules_free(struct db_clean_rules *rules)
     free_list(rules->roles);
     free_list(rules->databases);
     free_list(rules->clients);
+    free_sessions(rules->sessions, rules->session_count);
     free_list(rules->protect);
 }

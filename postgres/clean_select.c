@@ -23,6 +23,22 @@ static bool passes(const char *const *filter, const char *name)
     return !filter || db__name_matches(filter, name);
 }
 
+static bool is_listed(const struct db_session *session, const struct db_clean_rules *rules)
+{
+    for (size_t i = 0; i < rules->session_count; i++)
+        if (rules->sessions[i].pid == session->pid &&
+            strcmp(rules->sessions[i].backend_start, session->backend_start) == 0)
+            return true;
+    return false;
+}
+
+static bool passes_origin(const struct db_session *session, const struct db_clean_rules *rules)
+{
+    return (!rules->clients && !rules->sessions) ||
+           db__name_matches(rules->clients, session->client) ||
+           (rules->sessions && is_listed(session, rules));
+}
+
 static bool is_considered(const struct db_session *session, const struct db_clean_rules *rules)
 {
     if (session->ours || session->replication || session->backup)
@@ -32,7 +48,7 @@ static bool is_considered(const struct db_session *session, const struct db_clea
         return false;
     return passes(rules->applications, session->application) &&
            passes(rules->roles, session->role) && passes(rules->databases, session->database) &&
-           passes(rules->clients, session->client);
+           passes_origin(session, rules);
 }
 
 static bool is_in_transaction(const struct db_session *session)

@@ -8,8 +8,8 @@
 static const char *const state_names[] = {
     [DB_UNKNOWN] = "unknown",         [DB_READY] = "ready",
     [DB_EXHAUSTED] = "exhausted",     [DB_STARTING] = "starting",
-    [DB_RECOVERING] = "recovering",   [DB_SHUTTING_DOWN] = "shutting-down",
-    [DB_REFUSED] = "refused",         [DB_AUTH_FAILED] = "auth-failed",
+    [DB_RECOVERING] = "recovering",   [DB_SHUTTING_DOWN] = "shutting_down",
+    [DB_REFUSED] = "refused",         [DB_AUTH_FAILED] = "auth_failed",
     [DB_UNREACHABLE] = "unreachable", [DB_HUNG] = "hung",
 };
 _Static_assert(ARRAY_SIZE(state_names) == DB_STATES, "a name for every state");

@@ -85,6 +85,9 @@ struct db_options {
 /* ERR_INVALID for a connection string that libpq does not understand. Connects nothing. */
 int db_new(struct loop *loop, const struct db_options *options, struct db **ret, struct err *e);
 
+/* A connection string says itself where the server is (host, hostaddr), or cannot be read. */
+bool db_conninfo_has_host(const char *conninfo);
+
 /* Ends both sessions (each says goodbye, so that its slot is free at once) and gives up what is
  * under way; the callbacks still come. Accepts NULL; returns NULL. */
 struct db *db_free(struct db *db);
@@ -147,11 +150,13 @@ struct db_session {
 };
 
 struct db_activity {
+    int references;
     int max_connections;
     int reserved;    /* superuser_reserved_connections + reserved_connections (16+) */
     int used;        /* client backends */
     int available;   /* ordinary slots still free; may be negative */
     bool restricted; /* pg_monitor is missing: states and addresses of others are hidden */
+    int blocked;     /* client backends that wait for a lock */
     int prepared;    /* prepared transactions: they hold locks and have no session */
     bool in_recovery;
     char *version;               /* "15.18" */
@@ -160,7 +165,9 @@ struct db_activity {
     struct db_session *sessions; /* client backends and walsenders; the oldest in its state first */
     size_t session_count;
 };
-void db_activity_free(struct db_activity *activity); /* accepts NULL */
+/* A snapshot is never changed once it is made, so it may be shared: the last one frees it. */
+struct db_activity *db_activity_ref(const struct db_activity *activity);
+void db_activity_free(struct db_activity *activity); /* gives a reference up; accepts NULL */
 
 typedef void (*db_activity_fn)(void *data, const struct err *e, const struct db_activity *activity);
 
@@ -179,6 +186,12 @@ double db_activity_utilization(const struct db_activity *activity);
 
 /* --- cleaning ------------------------------------------------------------------------------- */
 
+/* One session for good: its pid alone may be another's later. */
+struct db_session_id {
+    int pid;
+    const char *backend_start;
+};
+
 struct db_clean_rules {
     int64_t idle_ms;                /* end sessions idle longer than this; < 0: leave them */
     int64_t idle_in_transaction_ms; /* the same for open transactions */
@@ -188,6 +201,10 @@ struct db_clean_rules {
     const char *const *roles;
     const char *const *databases;
     const char *const *clients; /* addresses */
+    /* These very sessions; beside `clients` one of the two is enough. NULL: not asked for; none in
+     * the list: nobody. */
+    const struct db_session_id *sessions;
+    size_t session_count;
     const char *const *protect; /* never: application or role names */
     bool superusers;            /* also sessions of superusers (needs to be one) */
     bool all;                   /* every ordinary session whatever its state: before a restart */
@@ -241,9 +258,31 @@ op_id db_clean(struct db *db, const struct db_clean_rules *rules, bool dry_run, 
  * "hint":{"code":…,"message":…,"hint":…} or null} */
 json_t *db_clean_report_json(const struct db_clean_report *report);
 
-/* --- the rest ------------------------------------------------------------------------------- */
+/* --- holding new logins off ----------------------------------------------------------------- */
 
 typedef void (*db_done_fn)(void *data, const struct err *e);
+
+/* The roles whose sessions hold the connections, with their CONNECTION LIMIT: {"app": -1}, -1 for
+ * none. Left out are those that no limit holds (superusers), that should not be held (replication)
+ * and our own. */
+typedef void (*db_limits_fn)(void *data, const struct err *e, const json_t *limits);
+op_id db_limits(struct db *db, int64_t deadline_ms, db_limits_fn done, void *data);
+
+/* CONNECTION LIMIT 0 for these roles (an answer of db_limits, copied): sessions stay, and nobody
+ * logs in. Done twice it changes nothing. ERR_PERMISSION with the grant that is missing; goes by
+ * the back door when the login may not. */
+op_id db_block(struct db *db, const json_t *limits, int64_t deadline_ms, db_done_fn done,
+               void *data);
+
+/* Their limits as they were, but for roles whose limit is 0 no more: somebody has set another. */
+op_id db_unblock(struct db *db, const json_t *limits, int64_t deadline_ms, db_done_fn done,
+                 void *data);
+
+/* The statements that db_unblock would send, for a person: "ALTER ROLE app CONNECTION LIMIT -1;".
+ * The caller frees it. */
+char *db_unblock_text(const json_t *limits);
+
+/* --- the rest ------------------------------------------------------------------------------- */
 
 /* CHECKPOINT, so that the shutdown that follows is short. ERR_PERMISSION with the grant that is
  * missing (pg_checkpoint, from 15 on; a superuser before). Goes by the back door when the login

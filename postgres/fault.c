@@ -85,30 +85,43 @@ static const struct code_row code_table[] = {
  * holds in every language. */
 struct errno_row {
     int number;
+    bool is_absent;
     struct meaning meaning;
 };
 
 static const struct errno_row errno_table[] = {
     {ECONNREFUSED,
+     true,
      {DB_REFUSED, ERR_UNREACHABLE, "nobody listens there",
       "start PostgreSQL, or check host and port"}},
     {ENOENT,
+     true,
      {DB_REFUSED, ERR_UNREACHABLE, "its Unix socket does not exist",
       "start PostgreSQL, or check host (the socket's folder) and port"}},
-    {EHOSTUNREACH, {DB_UNREACHABLE, ERR_UNREACHABLE, "no route to the host", "check the network"}},
+    {EHOSTUNREACH,
+     true,
+     {DB_UNREACHABLE, ERR_UNREACHABLE, "no route to the host", "check the network"}},
     {ENETUNREACH,
+     true,
      {DB_UNREACHABLE, ERR_UNREACHABLE, "no route to its network", "check the network"}},
-    {ETIMEDOUT, {DB_UNREACHABLE, ERR_UNREACHABLE, "the host does not answer", "check the network"}},
+    {ETIMEDOUT,
+     true,
+     {DB_UNREACHABLE, ERR_UNREACHABLE, "the host does not answer", "check the network"}},
     {EACCES,
+     false,
      {DB_UNREACHABLE, ERR_PERMISSION, "the kernel does not let us connect",
       "check the permissions of the socket"}},
     {ECONNRESET,
+     false,
      {DB_UNREACHABLE, ERR_UNREACHABLE, "the connection was reset",
       "something stands there that does not keep connections: check host and port"}},
     {EAGAIN,
+     false,
      {DB_HUNG, ERR_TIMEOUT, "the queue of its Unix socket is full",
       "the server is stopped or overloaded: it takes no connections"}},
-    {EPIPE, {DB_UNREACHABLE, ERR_UNREACHABLE, "the connection was closed while we wrote", ""}},
+    {EPIPE,
+     false,
+     {DB_UNREACHABLE, ERR_UNREACHABLE, "the connection was closed while we wrote", ""}},
 };
 
 /* libpq's own sentences. They are English as long as nobody calls setlocale(), and the daemon does
@@ -187,14 +200,19 @@ static const char *last_attempt(const char *message)
     return last;
 }
 
-static const struct meaning *meaning_of_message(const char *message)
+static const struct meaning *meaning_of_phrase(const char *message)
 {
     for (size_t i = 0; i < ARRAY_SIZE(phrase_table); i++)
         if (strstr(message, phrase_table[i].phrase))
             return &phrase_table[i].meaning;
+    return NULL;
+}
+
+static const struct errno_row *errno_of_message(const char *message)
+{
     for (size_t i = 0; i < ARRAY_SIZE(errno_table); i++)
         if (strstr(message, strerror(errno_table[i].number)))
-            return &errno_table[i].meaning;
+            return &errno_table[i];
     return NULL;
 }
 
@@ -234,11 +252,13 @@ void db__fault_login(struct db__fault *ret, const char *where, const char *messa
         tell(ret, "cannot connect to", where, meaning_of_code(sqlstate), sqlstate);
         return;
     }
-    const struct meaning *meaning = meaning_of_message(last);
-    if (meaning)
-        tell(ret, "cannot connect to", where, meaning, "");
+    const struct meaning *phrase = meaning_of_phrase(last);
+    const struct errno_row *row = phrase ? NULL : errno_of_message(last);
+    if (phrase || row)
+        tell(ret, "cannot connect to", where, phrase ? phrase : &row->meaning, "");
     else
         tell_unknown(ret, where, last);
+    ret->is_absent = row && row->is_absent;
 }
 
 void db__fault_loss(struct db__fault *ret, const char *where, const char *sqlstate)
@@ -267,6 +287,7 @@ void db__fault_silence(struct db__fault *ret, const char *where, bool accepted, 
     char waited[DURATION_MAX];
     memset(ret, 0, sizeof *ret);
     ret->state = accepted ? DB_HUNG : DB_UNREACHABLE;
+    ret->is_absent = !accepted;
     err_set(&ret->e, ERR_TIMEOUT, "postgres: %s %s: %s within %s",
             accepted ? "no answer from" : "cannot connect to", where,
             accepted ? "the connection was taken and nothing was said" : "nobody answered",

@@ -16,6 +16,7 @@
 struct db__fault {
     enum db_state state;
     char sqlstate[DB__SQLSTATE_MAX]; /* "" when the server gave none */
+    bool is_absent;                  /* nobody is there: no server that could be shutting down */
     struct err e;
 };
 

@@ -21,7 +21,7 @@ void db__phase_login(struct db__phase *phase, const struct db__fault *fault)
 {
     if (!fault)
         phase->stopping = phase->crashed = false;
-    else if (fault->state == DB_REFUSED)
+    else if (fault->is_absent)
         phase->stopping = phase->announced = false; /* it is down: what comes next is a start */
 }
 

@@ -5,8 +5,8 @@
  *    recovers has no sessions.
  *  - Sessions ended with 57P02 (a sibling crashed), with 57P01 as a warning (an immediate stop) or
  *    without a word, and no login has succeeded since: it replays its WAL.
- *  - Sessions ended with 57P01, or the caller announced a stop, and the port was not closed since:
- *    it shuts down.
+ *  - Sessions ended with 57P01, or the caller announced a stop, and it was not seen to be down
+ *    since (port closed, host gone): it shuts down.
  *  - Else it starts. Without a lifeline nothing is known, so a crash recovery that nobody of ours
  *    saw beginning is called a start: both mean "wait".
  *

@@ -163,10 +163,12 @@ static void explain_end(struct probe *probe, const struct err *e)
     struct db__fault fault = {.state = DB_UNKNOWN, .e = *e};
     if (probe->known)
         return;
-    if (e->code == ERR_TIMEOUT && probe->granted_ms)
+    if (e->code == ERR_TIMEOUT && probe->granted_ms) {
         db__fault_silence(&fault, db_where(probe->job.db), probe->accepted, probe->job.op.limit_ms);
-    else if (e->code == ERR_TIMEOUT)
+        db__note_login(probe->job.db, &fault);
+    } else if (e->code == ERR_TIMEOUT) {
         err_hint(&fault.e, "another login of ours did not end in time");
+    }
     conclude(probe, &fault);
 }
 

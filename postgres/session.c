@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <fcntl.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -185,6 +184,8 @@ struct db__session *db__session_new(struct loop *loop, const struct db__target *
 static void take_result(struct db__session *session, const PGresult *result)
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (session->handler.result)
+        session->handler.result(session->data, result);
     switch (PQresultStatus(result)) {
     case PGRES_TUPLES_OK:
         if (PQntuples(result) > 0 && !PQgetisnull(result, 0, 0))

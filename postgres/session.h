@@ -21,16 +21,20 @@
 #include "postgres/fault.h"
 #include "postgres/target.h"
 
+#include <libpq-fe.h>
+
 struct db__session;
 
-/* All three are called by the loop, never from inside a call of this header, as the last thing
- * that the session does: the handler may close the session. What they are given is borrowed. */
+/* All are called by the loop, never from inside a call of this header. But for `result` that is the
+ * last thing that the session does: the handler may close it. What they are given is borrowed. */
 struct db__session_handler {
     /* The login is over; fault NULL: open. */
     void (*opened)(void *data, const struct db__fault *fault);
     /* The answer to a query: the value of the first column of the last row (NULL: no row), or a
      * fault. After a fault db__session_is_open() tells whether the session has survived it. */
     void (*answered)(void *data, const struct db__fault *fault, const char *value);
+    /* Or NULL: each result of the answer as libpq has it, rows and errors, before answered. */
+    void (*result)(void *data, const PGresult *result);
     /* It was lost while nothing was asked. as_warning: the server's last word came as a warning
      * (an immediate stop, a crash). */
     void (*lost)(void *data, const struct db__fault *fault);

@@ -95,6 +95,8 @@ char *db__sql_activity(const char *application)
         &b,
         "SELECT jsonb_build_object('max', current_setting('max_connections')::int, "
         "'reserved', " RESERVED ", 'used', (SELECT count(*) FROM seen WHERE is_client), "
+        "'blocked', (SELECT count(*) FROM pg_stat_activity w WHERE w.wait_event_type = 'Lock' "
+        "AND w.backend_type = 'client backend'), "
         "'restricted', NOT pg_has_role('pg_read_all_stats', 'USAGE'), 'role', current_user, "
         "'prepared', (SELECT count(*) FROM pg_prepared_xacts), 'in_recovery', pg_is_in_recovery(), "
         "'version', split_part(current_setting('server_version'), ' ', 1), "
@@ -192,20 +194,110 @@ char *db__sql_checkpoint(void)
     return mem_strdup("CHECKPOINT; SELECT jsonb_build_object('checkpoint', true)");
 }
 
+/* --- roles ---------------------------------------------------------------------------------- */
+
+static void add_quoted(struct buf *b, const char *name)
+{
+    buf_puts(b, "\"");
+    for (; *name; name++) {
+        if (*name == '"')
+            buf_puts(b, "\"");
+        buf_add(b, name, 1);
+    }
+    buf_puts(b, "\"");
+}
+
+/* For people to read; a name that is a key word would want its quotes, too. */
+static void add_identifier(struct buf *b, const char *name)
+{
+    bool plain = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(name) &&
+                 !strchr("0123456789", name[0]);
+    if (plain)
+        buf_puts(b, name);
+    else
+        add_quoted(b, name);
+}
+
+char *db__sql_identifier(const char *name)
+{
+    struct buf b;
+    buf_init(&b, SQL_CEILING);
+    add_identifier(&b, name);
+    return buf_take(&b);
+}
+
 char *db__sql_grant(const char *roles, const char *to)
 {
     struct buf b;
     buf_init(&b, SQL_CEILING);
     buf_printf(&b, "GRANT %s TO ", roles);
-    bool plain = strspn(to, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(to) &&
-                 !strchr("0123456789", to[0]);
-    if (!plain)
-        buf_puts(&b, "\"");
-    for (; *to; to++) {
-        if (*to == '"')
-            buf_puts(&b, "\"");
-        buf_add(&b, to, 1);
+    add_identifier(&b, to);
+    buf_puts(&b, ";");
+    return buf_take(&b);
+}
+
+#define SELECT_LIMITS                                                                              \
+    "SELECT jsonb_build_object('limits', coalesce(jsonb_object_agg(r.rolname, r.rolconnlimit), "   \
+    "'{}'::jsonb)) FROM pg_roles r WHERE NOT r.rolsuper "
+
+char *db__sql_holders(const char *application, const char *user)
+{
+    struct buf b;
+    buf_init(&b, SQL_CEILING);
+    buf_puts(&b, SELECT_LIMITS "AND NOT r.rolreplication AND r.rolname <> current_user "
+                               "AND r.rolname <> ");
+    add_literal(&b, user);
+    buf_puts(&b, " AND EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.usesysid = r.oid "
+                 "AND " IS_CLIENT ") AND NOT EXISTS (SELECT 1 FROM pg_stat_activity a "
+                 "WHERE a.usesysid = r.oid AND a.application_name = ");
+    add_literal(&b, application);
+    buf_puts(&b, ")");
+    return buf_take(&b);
+}
+
+char *db__sql_limits(const json_t *roles)
+{
+    struct buf b;
+    const char *role;
+    json_t *limit;
+    const char *before = "";
+    buf_init(&b, SQL_CEILING);
+    buf_puts(&b, SELECT_LIMITS "AND r.rolname = ANY (ARRAY[");
+    json_object_foreach((json_t *)roles, role, limit)
+    {
+        buf_puts(&b, before);
+        add_literal(&b, role);
+        before = ", ";
     }
-    buf_puts(&b, plain ? ";" : "\";");
+    buf_puts(&b, "]::name[])");
+    return buf_take(&b);
+}
+
+static void add_limits(struct buf *b, const json_t *limits)
+{
+    const char *role;
+    json_t *limit;
+    json_object_foreach((json_t *)limits, role, limit)
+    {
+        buf_puts(b, b->len ? " ALTER ROLE " : "ALTER ROLE ");
+        add_quoted(b, role); /* a role may be called current_user */
+        buf_printf(b, " CONNECTION LIMIT %d;", (int)json_integer_value(limit));
+    }
+}
+
+char *db__sql_alter_limits(const json_t *limits)
+{
+    struct buf b;
+    buf_init(&b, SQL_CEILING);
+    add_limits(&b, limits);
+    buf_puts(&b, " SELECT jsonb_build_object('altered', true)");
+    return buf_take(&b);
+}
+
+char *db_unblock_text(const json_t *limits)
+{
+    struct buf b;
+    buf_init(&b, SQL_CEILING);
+    add_limits(&b, limits);
     return buf_take(&b);
 }

@@ -43,6 +43,17 @@ char *db__sql_stay(void);
 /* {"checkpoint":true} */
 char *db__sql_checkpoint(void);
 
+/* {"limits":{role:n}}: of whoever holds the connections, but for superusers, replication and
+ * ourselves; and of those that are the keys of `roles`. */
+char *db__sql_holders(const char *application, const char *user);
+char *db__sql_limits(const json_t *roles);
+
+/* {"altered":true}; `limits` is role → limit. */
+char *db__sql_alter_limits(const json_t *limits);
+
+/* A name in quotes where it needs them. */
+char *db__sql_identifier(const char *name);
+
 /* A GRANT of these roles for a role: an identifier in quotes where it needs them. */
 char *db__sql_grant(const char *roles, const char *to);
 

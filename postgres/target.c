@@ -2,6 +2,7 @@
 #include "postgres/target.h"
 
 #include "base/mem.h"
+#include "postgres/db.h"
 
 #include <libpq-fe.h>
 #include <string.h>
@@ -85,6 +86,17 @@ static void fill(struct db__target *target, const PQconninfoOption *given, const
     put_unless_set(target, "dbname", db__target_value(target, "user"));
     put_ours(target, application);
     describe(target);
+}
+
+bool db_conninfo_has_host(const char *conninfo)
+{
+    PQconninfoOption *given = PQconninfoParse(conninfo, NULL);
+    bool has = !given; /* what cannot be read is left as it is, to be told of */
+    for (const PQconninfoOption *at = given; at && at->keyword; at++)
+        has |=
+            at->val && (strcmp(at->keyword, "host") == 0 || strcmp(at->keyword, "hostaddr") == 0);
+    PQconninfoFree(given);
+    return has;
 }
 
 int db__target_new(const char *conninfo, const char *application, struct db__target **ret,
