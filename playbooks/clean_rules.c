@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-bool clean_rules_want_stack(const struct step *step)
+bool clean_rules_want_holders(const struct step *step)
 {
     return step->containers != NULL;
 }
@@ -20,39 +20,35 @@ static bool step_names(const struct step *step, const struct container *c)
     return false;
 }
 
-static void add_container(char ***clients, size_t *count, const struct container *c)
+static void collect_sessions(struct clean_rules *made, const struct step *step,
+                             const struct holders *holders)
 {
-    for (size_t i = 0; i < c->network_count; i++)
-        if (*c->networks[i].address)
-            *MEM_PUSH(*clients, *count) = mem_strdup(c->networks[i].address);
+    const struct db_activity *activity = holders_activity(holders);
+    made->sessions = mem_new((activity->session_count + 1) * sizeof *made->sessions);
+    for (size_t i = 0; i < activity->session_count; i++) {
+        const struct db_session *session = &activity->sessions[i];
+        const struct container *c = holders_container(holders, i);
+        if (c && step_names(step, c))
+            made->sessions[made->session_count++] = (struct db_session_id){
+                .pid = session->pid, .backend_start = mem_strdup(session->backend_start)};
+        made->unknown += !holders_is_known(holders, i) && !session->ours;
+    }
 }
 
-static char **collect_clients(const struct step *step, const struct stack *stack)
-{
-    char **clients = NULL;
-    size_t count = 0;
-    for (size_t i = 0; step->clients && step->clients[i]; i++)
-        *MEM_PUSH(clients, count) = mem_strdup(step->clients[i]);
-    for (size_t s = 0; step->containers && stack && s < stack->service_count; s++)
-        for (size_t i = 0; i < stack->services[s].container_count; i++)
-            if (step_names(step, stack->services[s].containers[i]))
-                add_container(&clients, &count, stack->services[s].containers[i]);
-    *MEM_PUSH(clients, count) = NULL; /* an empty list matches nobody, and that is meant */
-    return clients;
-}
-
-struct clean_rules *clean_rules_new(const struct step *step, const struct stack *stack)
+struct clean_rules *clean_rules_new(const struct step *step, const struct holders *holders)
 {
     struct clean_rules *made = mem_new(sizeof *made);
-    if (step->clients || step->containers)
-        made->clients = collect_clients(step, stack);
+    if (step->containers)
+        collect_sessions(made, step, holders);
     made->rules = (struct db_clean_rules){
         .idle_ms = step->idle_ms,
         .idle_in_transaction_ms = step->idle_in_transaction_ms,
         .applications = (const char *const *)step->applications,
         .roles = (const char *const *)step->roles,
         .databases = (const char *const *)step->databases,
-        .clients = (const char *const *)made->clients,
+        .clients = (const char *const *)step->clients,
+        .sessions = made->sessions,
+        .session_count = made->session_count,
         .protect = (const char *const *)step->protect,
         .superusers = step->superusers,
         .all = step->all_sessions,
@@ -64,9 +60,9 @@ struct clean_rules *clean_rules_free(struct clean_rules *rules)
 {
     if (!rules)
         return NULL;
-    for (size_t i = 0; rules->clients && rules->clients[i]; i++)
-        free(rules->clients[i]);
-    free(rules->clients);
+    for (size_t i = 0; i < rules->session_count; i++)
+        free((char *)rules->sessions[i].backend_start);
+    free(rules->sessions);
     free(rules);
     return NULL;
 }

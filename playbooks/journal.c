@@ -1,16 +1,31 @@
-/* The queue before the store: jobs in order, one at a time on a pool thread, and the copy in
- * memory that answers when the disk does not. See journal.h. */
+/* The queue before the store: jobs in order, one at a time on a pool thread, and what becomes of
+ * them when the disk does not answer, or refuses. See journal.h. */
 #include "playbooks/journal.h"
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "playbooks/journal_memory.h"
 #include "playbooks/journal_store.h"
 
 #include <string.h>
 
-enum { RECENT_MAX = 20 };
+enum {
+    /* An unfinished run that is overlooked stays down, and a budget that is forgotten is spent
+     * twice: both are worth a longer wait. */
+    UNFINISHED_PATIENCE_MS = 20000,
+};
 
-enum job_kind { JOB_BEGIN, JOB_ADD, JOB_END, JOB_LIST, JOB_READ, JOB_UNFINISHED };
+enum job_kind {
+    JOB_BEGIN,
+    JOB_ADD,
+    JOB_END,
+    JOB_LIST,
+    JOB_READ,
+    JOB_UNFINISHED,
+    JOB_KEEP,
+    JOB_RECALL
+};
 
 /* One piece of work for the store. Whoever waits for it is told once: by the result, or by the
  * patience running out, whichever is first. */
@@ -20,8 +35,9 @@ struct job {
     enum job_kind kind;
     int64_t run;
     int limit;
-    char *text; /* summary or entry */
-    char *plan;
+    char *text; /* entry or value */
+    char *summary, *plan;
+    char *key; /* of a value, or what keys begin with */
     json_t *answer;
     struct err result; /* the worker's, until the job is settled */
     bool late;         /* told by the patience: what the worker finds is for nobody */
@@ -38,55 +54,16 @@ struct job {
 struct journal {
     struct loop *loop;
     struct store *store; /* NULL: in memory */
-    struct job *first, **last;
+    struct job *first;   /* in their order */
     struct job *active;
+    int64_t active_since_ms;
     uv_work_t work;
     int64_t last_id;
-    json_t *recent; /* runs begun in this life, the oldest first: summary + plan + entries */
+    bool refusing; /* the disk has refused the first: it is tried again with the next */
+    bool telling;
+    struct memory *memory;
     struct err trouble;
 };
-
-/* --- memory ------------------------------------------------------------------------------------
- */
-
-static json_t *recent_find(const struct journal *journal, int64_t run)
-{
-    json_t *record;
-    size_t i;
-    json_array_foreach(journal->recent, i,
-                       record) if (json_int_at(record, "run", 0) == run) return record;
-    return NULL;
-}
-
-static void recent_begin(struct journal *journal, int64_t run, const json_t *summary,
-                         const json_t *plan)
-{
-    json_t *record = json_deep_copy(summary);
-    json_set_int(record, "run", run);
-    json_object_set_new(record, "plan", json_deep_copy(plan));
-    json_object_set_new(record, "entries", json_array());
-    json_array_append_new(journal->recent, record);
-    if (json_array_size(journal->recent) > RECENT_MAX)
-        json_array_remove(journal->recent, 0);
-}
-
-/* A copy without plan and entries. */
-static json_t *record_summary(const json_t *record)
-{
-    json_t *summary = json_copy((json_t *)(uintptr_t)record);
-    json_object_del(summary, "plan");
-    json_object_del(summary, "entries");
-    return summary;
-}
-
-static json_t *recent_list(const struct journal *journal, int limit)
-{
-    json_t *list = json_array();
-    for (size_t i = json_array_size(journal->recent);
-         i-- > 0 && (int)json_array_size(list) < limit;)
-        json_array_append_new(list, record_summary(json_array_get(journal->recent, i)));
-    return list;
-}
 
 /* --- jobs --------------------------------------------------------------------------------------
  */
@@ -95,7 +72,9 @@ static void job_free(struct job *job)
 {
     timer_free(job->patience);
     free(job->text);
+    free(job->summary);
     free(job->plan);
+    free(job->key);
     json_decref(job->answer);
     free(job);
 }
@@ -118,19 +97,33 @@ static void journal_note_trouble(struct journal *journal, const struct err *e)
 
 static bool job_writes(const struct job *job)
 {
-    return job->kind == JOB_BEGIN || job->kind == JOB_ADD || job->kind == JOB_END;
+    return job->kind == JOB_BEGIN || job->kind == JOB_ADD || job->kind == JOB_END ||
+           job->kind == JOB_KEEP;
+}
+
+static int job_patience_ms(const struct job *job)
+{
+    bool counts = job->kind == JOB_UNFINISHED || job->kind == JOB_RECALL;
+    return counts ? UNFINISHED_PATIENCE_MS : JOURNAL_PATIENCE_MS;
 }
 
 static void on_patience(void *data)
 {
     struct job *job = data;
     struct err e;
-    err_set(&e, ERR_TIMEOUT, "journal: the disk has not answered for %d ms", JOURNAL_PATIENCE_MS);
+    err_set(&e, ERR_TIMEOUT, "journal: the disk has not answered for %d ms", job_patience_ms(job));
     err_hint(&e, "look at the disk that holds the state directory");
     journal_note_trouble(job->journal, &e);
     job->late = true;
     job_tell(job);
 }
+
+#ifdef FAULT_POINTS
+static bool is_intent(const char *entry)
+{
+    return strstr(entry, "\"state\":\"running\"") != NULL;
+}
+#endif
 
 /* On the pool thread: touches the job and the store, nothing else. */
 static void job_do(struct job *job, struct store *store)
@@ -138,14 +131,20 @@ static void job_do(struct job *job, struct store *store)
     struct err *e = &job->result;
     switch (job->kind) {
     case JOB_BEGIN:
-        if (store_begin(store, job->run, job->text, job->plan, e) == 0)
+        FAULT_POINT("journal.begin");
+        if (store_begin(store, job->run, job->summary, job->plan, e) == 0)
             store_prune(store, JOURNAL_KEEP_RUNS, NULL);
+        FAULT_POINT("journal.begun");
         break;
     case JOB_ADD:
+        FAULT_POINT(is_intent(job->text) ? "journal.intent" : "journal.entry");
         store_add(store, job->run, job->text, e);
+        FAULT_POINT(is_intent(job->text) ? "journal.intended" : "journal.entered");
         break;
     case JOB_END:
-        store_end(store, job->run, job->text, e);
+        FAULT_POINT("journal.end");
+        store_end(store, job->run, job->text, job->summary, e);
+        FAULT_POINT("journal.ended");
         break;
     case JOB_LIST:
         store_list(store, job->limit, &job->answer, e);
@@ -160,6 +159,14 @@ static void job_do(struct job *job, struct store *store)
         break;
     case JOB_READ:
         store_read(store, job->run, &job->answer, e);
+        break;
+    case JOB_KEEP:
+        FAULT_POINT("journal.keep");
+        store_keep(store, job->key, job->text, e);
+        FAULT_POINT("journal.kept");
+        break;
+    case JOB_RECALL:
+        store_recall(store, job->key, &job->answer, e);
         break;
     }
 }
@@ -187,25 +194,106 @@ static void job_settle(struct job *job)
     job_free(job);
 }
 
+/* --- a disk that refuses ------------------------------------------------------------------------
+ *
+ * What it refuses stays at the head of the queue, in its order, so that the disk always has the
+ * beginning of the story: a run that has ended is not carried on by the next life for want of its
+ * end. Nobody waits for it meanwhile. */
+
+/* For this write; the next may come through. What does not fit into the file (it is damaged, the
+ * run is not there) never will. */
+static bool job_is_refused(const struct job *job)
+{
+    return job_writes(job) &&
+           (job->result.code == ERR_FAILED || job->result.code == ERR_PERMISSION);
+}
+
+/* Takes the first out. */
+static struct job *job_pop(struct job **at)
+{
+    struct job *job = *at;
+    if (job)
+        *at = job->next;
+    return job;
+}
+
+/* The first that may be worked on: reads pass what is refused. */
+static struct job *journal_pop(struct journal *journal)
+{
+    struct job **at = &journal->first;
+    while (*at && journal->refusing && job_writes(*at))
+        at = &(*at)->next;
+    return job_pop(at);
+}
+
+/* An older value of the same name need not be written any more; and of too much the oldest entry is
+ * let go, rather than the beginning or the end of a run. Only what nobody waits for. */
+static void journal_make_room(struct journal *journal, const struct job *newest)
+{
+    size_t count = 0;
+    for (const struct job *job = journal->first; job; job = job->next)
+        count++;
+    for (struct job **at = &journal->first; *at;) {
+        const struct job *job = *at;
+        bool older =
+            job->kind == JOB_KEEP && newest->kind == JOB_KEEP && strcmp(job->key, newest->key) == 0;
+        bool too_much = job->kind == JOB_ADD && count >= JOURNAL_HELD_MAX;
+        if (!job->tell && (older || too_much)) {
+            job_free(job_pop(at));
+            count--;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}
+
+static void journal_append(struct journal *journal, struct job *job)
+{
+    if (err_is_set(&journal->trouble) && !journal->telling && job_writes(job))
+        journal_make_room(journal, job);
+    struct job **last = &journal->first;
+    while (*last)
+        last = &(*last)->next;
+    *last = job;
+}
+
+static void journal_refused(struct journal *journal, struct job *job)
+{
+    journal_note_trouble(journal, &job->result);
+    err_clear(&job->result);
+    job->next = journal->first;
+    journal->first = job;
+    journal->refusing = true;
+    journal->telling = true;
+    for (struct job *waiting = journal->first; waiting; waiting = waiting->next)
+        if (job_writes(waiting))
+            job_tell(waiting);
+    journal->telling = false;
+}
+
+/* --- the worker --------------------------------------------------------------------------------
+ */
+
 static void on_worked(uv_work_t *work, int status)
 {
     (void)status;
     struct journal *journal = work->data;
     struct job *job = journal->active;
     journal->active = NULL;
-    job_settle(job);
+    if (job_is_refused(job))
+        journal_refused(journal, job);
+    else
+        job_settle(job);
     journal_next(journal);
 }
 
 static void journal_next(struct journal *journal)
 {
-    if (journal->active || !journal->first)
+    struct job *job = journal->active || journal->telling ? NULL : journal_pop(journal);
+    if (!job)
         return;
-    struct job *job = journal->first;
-    journal->first = job->next;
-    if (!journal->first)
-        journal->last = &journal->first;
     journal->active = job;
+    journal->active_since_ms = loop_now(journal->loop);
     journal->work.data = journal;
     uv_queue_work(loop_uv(journal->loop), &journal->work, on_work, on_worked);
 }
@@ -227,10 +315,10 @@ static void job_queue(struct job *job)
     }
     if (job->tell) {
         job->patience = timer_new(journal->loop, on_patience, job);
-        timer_start(job->patience, JOURNAL_PATIENCE_MS);
+        timer_start(job->patience, job_patience_ms(job));
     }
-    *journal->last = job;
-    journal->last = &job->next;
+    journal_append(journal, job);
+    journal->refusing = journal->refusing && !job_writes(job);
     journal_next(journal);
 }
 
@@ -250,8 +338,7 @@ struct journal *journal_open(struct loop *loop, const char *path, struct err *e)
 {
     struct journal *journal = mem_new(sizeof *journal);
     journal->loop = loop;
-    journal->last = &journal->first;
-    journal->recent = json_array();
+    journal->memory = memory_new();
     err_clear(e);
     if (path && store_open(path, &journal->store, e) == 0 &&
         store_last_id(journal->store, &journal->last_id, e) != 0)
@@ -265,19 +352,28 @@ struct journal *journal_close(struct journal *journal)
 {
     if (!journal)
         return NULL;
-    /* The worker first, then what is still queued, here and now. */
+    /* The worker first, then what is still queued, here and now. Behind what the disk refuses it is
+     * given nothing more to write. */
     while (journal->active)
         uv_run(loop_uv(journal->loop), UV_RUN_ONCE);
-    for (struct job *job = journal->first; job;) {
-        struct job *next = job->next;
-        job_do(job, journal->store);
+    bool refused = false;
+    for (struct job *job; (job = job_pop(&journal->first));) {
+        if (refused && job_writes(job))
+            err_copy(&job->result, &journal->trouble);
+        else
+            job_do(job, journal->store);
+        refused = refused || job_is_refused(job);
         job_settle(job);
-        job = next;
     }
     store_close(journal->store);
-    json_decref(journal->recent);
+    memory_free(journal->memory);
     free(journal);
     return NULL;
+}
+
+int64_t journal_busy_ms(const struct journal *journal)
+{
+    return journal->active ? loop_now(journal->loop) - journal->active_since_ms : 0;
 }
 
 const struct err *journal_trouble(const struct journal *journal)
@@ -303,10 +399,8 @@ void journal_begin(struct journal *journal, const json_t *summary, const json_t 
                    journal_begun_fn done, void *data)
 {
     struct job *job = job_new(journal, JOB_BEGIN, ++journal->last_id);
-    recent_begin(journal, job->run, summary, plan);
-    json_t *record = recent_find(journal, job->run);
-    json_t *stored = record_summary(record);
-    job->text = json_line(stored);
+    json_t *stored = memory_begin(journal->memory, job->run, summary, plan);
+    job->summary = json_line(stored);
     job->plan = json_line(plan);
     json_decref(stored);
     job->tell = tell_begun;
@@ -318,9 +412,7 @@ void journal_begin(struct journal *journal, const json_t *summary, const json_t 
 void journal_add(struct journal *journal, int64_t run, const json_t *entry, loop_fn done,
                  void *data)
 {
-    json_t *record = recent_find(journal, run);
-    if (record)
-        json_array_append_new(json_object_get(record, "entries"), json_deep_copy(entry));
+    memory_add(journal->memory, run, entry);
     struct job *job = job_new(journal, JOB_ADD, run);
     job->text = json_line(entry);
     job->tell = tell_done;
@@ -329,14 +421,14 @@ void journal_add(struct journal *journal, int64_t run, const json_t *entry, loop
     job_queue(job);
 }
 
-void journal_end(struct journal *journal, int64_t run, const json_t *summary, loop_fn done,
-                 void *data)
+void journal_end(struct journal *journal, int64_t run, const json_t *entry, const json_t *summary,
+                 loop_fn done, void *data)
 {
-    json_t *record = recent_find(journal, run);
-    if (record)
-        json_object_update(record, (json_t *)(uintptr_t)summary);
+    memory_add(journal->memory, run, entry);
+    memory_end(journal->memory, run, summary);
     struct job *job = job_new(journal, JOB_END, run);
-    job->text = json_line(summary);
+    job->text = json_line(entry);
+    job->summary = json_line(summary);
     job->tell = tell_done;
     job->to.done = done;
     job->data = data;
@@ -346,25 +438,52 @@ void journal_end(struct journal *journal, int64_t run, const json_t *summary, lo
 /* --- reading -----------------------------------------------------------------------------------
  */
 
-/* What memory knows; NULL for a run it does not. */
-static json_t *memory_answer(const struct job *job)
+/* The worker may still be at work on a late job, so that only what is the loop's own is looked at
+ * then. */
+static json_t *stored_answer(const struct job *job)
 {
-    if (job->kind == JOB_LIST)
-        return recent_list(job->journal, job->limit);
-    if (job->kind == JOB_READ)
-        return json_incref(recent_find(job->journal, job->run));
-    return json_null();
+    return job->late || err_is_set(&job->result) ? NULL : job->answer;
 }
 
-/* The disk's answer; when it has none, memory's. The worker may still be at work on a late job, so
- * that only what is the loop's own is looked at then. */
+/* What was written in this life does as an answer when the disk gives none; nothing does not. */
+static json_t *find_values(const struct job *job, const json_t *stored)
+{
+    const struct journal *journal = job->journal;
+    json_t *found = memory_recall(journal->memory, stored, job->key);
+    if (stored || !journal->store || json_object_size(found) > 0)
+        return found;
+    json_decref(found);
+    return NULL;
+}
+
+/* The caller owns the answer; NULL when there is none. */
+static json_t *find_answer(struct job *job)
+{
+    struct journal *journal = job->journal;
+    json_t *stored = stored_answer(job);
+    if (job->kind == JOB_LIST)
+        return memory_newest(journal->memory, stored, job->limit);
+    if (job->kind == JOB_READ) {
+        json_t *recent = memory_find(journal->memory, job->run);
+        return json_incref(recent ? recent : stored);
+    }
+    if (job->kind == JOB_RECALL)
+        return find_values(job, stored);
+    if (!journal->store)
+        return json_null();
+    if (json_is_object(stored))
+        memory_take(journal->memory, json_deep_copy(stored)); /* it goes on in this life */
+    return json_incref(stored);
+}
+
 static void tell_answer(struct job *job)
 {
-    bool from_disk = !job->late && job->journal->store && !err_is_set(&job->result);
-    json_t *answer = from_disk ? json_incref(job->answer) : memory_answer(job);
+    json_t *answer = find_answer(job);
     struct err e;
     err_set(&e, ERR_NOT_FOUND, "there is no run %lld", (long long)job->run);
-    if (!job->late && err_is_set(&job->result))
+    if (job->late)
+        err_copy(&e, &job->journal->trouble);
+    else if (err_is_set(&job->result))
         err_copy(&e, &job->result);
     job->to.answered(job->data, answer ? NULL : &e, answer);
     json_decref(answer);
@@ -394,4 +513,30 @@ void journal_read(struct journal *journal, int64_t run, journal_answer_fn done, 
 void journal_unfinished(struct journal *journal, journal_answer_fn done, void *data)
 {
     journal_ask(journal, JOB_UNFINISHED, 0, 0, done, data);
+}
+
+/* --- values by name ----------------------------------------------------------------------------
+ */
+
+void journal_keep(struct journal *journal, const char *key, const json_t *value, loop_fn done,
+                  void *data)
+{
+    memory_keep(journal->memory, key, value);
+    struct job *job = job_new(journal, JOB_KEEP, 0);
+    job->key = mem_strdup(key);
+    job->text = value ? json_line(value) : NULL;
+    job->tell = tell_done;
+    job->to.done = done;
+    job->data = data;
+    job_queue(job);
+}
+
+void journal_recall(struct journal *journal, const char *prefix, journal_answer_fn done, void *data)
+{
+    struct job *job = job_new(journal, JOB_RECALL, 0);
+    job->key = mem_strdup(prefix);
+    job->tell = tell_answer;
+    job->to.answered = done;
+    job->data = data;
+    job_queue(job);
 }

@@ -4,8 +4,9 @@
  * Intent is written before an action and result after it; the next life finds the run that has no
  * end and carries it on. SQLite works on a thread of libuv's pool, one job at a time, so that a
  * slow disk never holds up the loop. History never blocks recovery: when the disk is full or does
- * not answer within JOURNAL_PATIENCE_MS the run goes on, the entries are kept in memory, and the
- * journal says so (journal_trouble).
+ * not answer within JOURNAL_PATIENCE_MS the run goes on, and the journal says so (journal_trouble).
+ * What the disk refused is kept, at most JOURNAL_HELD_MAX writes, and given to it again, in its
+ * order, with the next one and at the close: the disk always has the beginning of the story.
  *
  * May use: base; SQLite in journal_store.c only.
  */
@@ -16,7 +17,7 @@
 #include "base/json.h"
 #include "base/loop.h"
 
-enum { JOURNAL_PATIENCE_MS = 2000, JOURNAL_KEEP_RUNS = 500 };
+enum { JOURNAL_PATIENCE_MS = 2000, JOURNAL_KEEP_RUNS = 500, JOURNAL_HELD_MAX = 5000 };
 
 struct journal;
 
@@ -32,6 +33,9 @@ struct journal *journal_close(struct journal *journal);
 /* What keeps it from being durable right now, or NULL. Borrowed until the next call. */
 const struct err *journal_trouble(const struct journal *journal);
 
+/* For how long its thread has been at the present piece of work; 0: it is idle. */
+int64_t journal_busy_ms(const struct journal *journal);
+
 /* A new run; gives its id (never used again) when it is stored, or after the patience. `summary`
  * and `plan` are copied. */
 typedef void (*journal_begun_fn)(void *data, int64_t run);
@@ -43,9 +47,10 @@ void journal_begin(struct journal *journal, const json_t *summary, const json_t 
 void journal_add(struct journal *journal, int64_t run, const json_t *entry, loop_fn done,
                  void *data);
 
-/* The run is over: its summary as it stands now. */
-void journal_end(struct journal *journal, int64_t run, const json_t *summary, loop_fn done,
-                 void *data);
+/* The run is over: its last entry, and its summary as it stands now; on disk together or not at
+ * all. */
+void journal_end(struct journal *journal, int64_t run, const json_t *entry, const json_t *summary,
+                 loop_fn done, void *data);
 
 /* Answers are borrowed for the call. */
 typedef void (*journal_answer_fn)(void *data, const struct err *e, const json_t *answer);
@@ -56,7 +61,22 @@ void journal_list(struct journal *journal, int limit, journal_answer_fn done, vo
 /* One run: its summary with "plan" and "entries". ERR_NOT_FOUND. */
 void journal_read(struct journal *journal, int64_t run, journal_answer_fn done, void *data);
 
-/* The newest run without an end, in the form of journal_read, or a JSON null. */
+/* The newest run without an end, in the form of journal_read, or a JSON null. An error when there
+ * may be one and it cannot be read. */
 void journal_unfinished(struct journal *journal, journal_answer_fn done, void *data);
+
+/* --- values by name ------------------------------------------------------------------------------
+ *
+ * What must outlive the process and is no run: what the policies remember, notifications that wait
+ * to be delivered. Written in order with everything else of this journal. */
+
+/* Keeps a copy of `value` under `key`, in place of what was there; NULL forgets it. done (may be
+ * NULL) as for journal_add. */
+void journal_keep(struct journal *journal, const char *key, const json_t *value, loop_fn done,
+                  void *data);
+
+/* All kept values whose key begins with `prefix`, as an object: key -> value. */
+void journal_recall(struct journal *journal, const char *prefix, journal_answer_fn done,
+                    void *data);
 
 #endif

@@ -27,13 +27,29 @@ static const char store_schema[] =
     " id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
     " entry TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS entries_run ON entries(run);"
-    "PRAGMA user_version=1;";
+    "CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "PRAGMA user_version=2;";
+
+static enum err_code code_of(int code)
+{
+    switch (code) {
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+        return ERR_PERMISSION;
+    case SQLITE_CONSTRAINT:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_TOOBIG:
+        return ERR_PROTOCOL;
+    default:
+        return ERR_FAILED;
+    }
+}
 
 static int store_fail(struct store *store, const char *tried, struct err *e)
 {
     int code = sqlite3_extended_errcode(store->db) & 0xff;
-    err_set(e, code == SQLITE_CANTOPEN || code == SQLITE_READONLY ? ERR_PERMISSION : ERR_FAILED,
-            "journal %s: %s: %s", store->path, tried, sqlite3_errmsg(store->db));
+    err_set(e, code_of(code), "journal %s: %s: %s", store->path, tried, sqlite3_errmsg(store->db));
     if (code == SQLITE_FULL)
         err_hint(e, "free space on its disk; runs go on without history meanwhile");
     else if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
@@ -118,12 +134,34 @@ int store_add(struct store *store, int64_t run, const char *entry, struct err *e
         "add an entry", e);
 }
 
-int store_end(struct store *store, int64_t run, const char *summary, struct err *e)
+static int store_mark_end(struct store *store, int64_t run, const char *summary, struct err *e)
 {
-    return store_do(store,
-                    store_prepare(store, "UPDATE runs SET summary = ?, ended = 1 WHERE id = ?",
-                                  "si", summary, run),
-                    "end a run", e);
+    int status =
+        store_do(store,
+                 store_prepare(store, "UPDATE runs SET summary = ?, ended = 1 WHERE id = ?", "si",
+                               summary, run),
+                 "end a run", e);
+    if (status == 0 && sqlite3_changes(store->db) == 0) {
+        err_set(e, ERR_NOT_FOUND, "journal %s: the disk does not have run %lld", store->path,
+                (long long)run);
+        status = -(int)ERR_NOT_FOUND;
+    }
+    return status;
+}
+
+int store_end(struct store *store, int64_t run, const char *entry, const char *summary,
+              struct err *e)
+{
+    int status = store_do(store, store_prepare(store, "BEGIN", ""), "end a run", e);
+    if (status == 0)
+        status = store_mark_end(store, run, summary, e);
+    if (status == 0)
+        status = store_add(store, run, entry, e);
+    if (status == 0)
+        status = store_do(store, store_prepare(store, "COMMIT", ""), "end a run", e);
+    if (status != 0 && !sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
 }
 
 int store_prune(struct store *store, int keep, struct err *e)
@@ -173,13 +211,17 @@ static json_t *store_column_json(sqlite3_stmt *statement, int column)
     return value ? value : json_null();
 }
 
-/* All rows' first columns as an array. */
+/* All rows' first columns as an array; damaged ones are left out. */
 static int store_array(struct store *store, sqlite3_stmt *statement, json_t **ret, struct err *e)
 {
     json_t *array = json_array();
     int stepped = SQLITE_ERROR;
-    while (statement && (stepped = sqlite3_step(statement)) == SQLITE_ROW)
-        json_array_append_new(array, store_column_json(statement, 0));
+    while (statement && (stepped = sqlite3_step(statement)) == SQLITE_ROW) {
+        json_t *value = store_column_json(statement, 0);
+        if (json_is_object(value))
+            json_array_append(array, value);
+        json_decref(value);
+    }
     int status = 0;
     if (stepped == SQLITE_DONE) {
         *ret = array;
@@ -212,7 +254,7 @@ int store_read(struct store *store, int64_t run, json_t **ret, struct err *e)
     json_t *record = store_column_json(statement, 0);
     json_t *plan = store_column_json(statement, 1);
     sqlite3_finalize(statement);
-    json_t *entries;
+    json_t *entries = NULL;
     int status = store_array(
         store,
         store_prepare(store, "SELECT entry FROM entries WHERE run = ? ORDER BY id", "i", run),
@@ -220,6 +262,7 @@ int store_read(struct store *store, int64_t run, json_t **ret, struct err *e)
     if (status || !json_is_object(record)) {
         json_decref(record);
         json_decref(plan);
+        json_decref(entries);
         return status ? status
                       : err_set(e, ERR_PROTOCOL, "journal: run %lld is damaged", (long long)run);
     }
@@ -227,4 +270,38 @@ int store_read(struct store *store, int64_t run, json_t **ret, struct err *e)
     json_object_set_new(record, "entries", entries);
     *ret = record;
     return 0;
+}
+
+int store_keep(struct store *store, const char *key, const char *value, struct err *e)
+{
+    return store_do(store,
+                    value ? store_prepare(store,
+                                          "INSERT INTO kept(key, value) VALUES(?, ?)"
+                                          " ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+                                          "ss", key, value)
+                          : store_prepare(store, "DELETE FROM kept WHERE key = ?", "s", key),
+                    "keep a value", e);
+}
+
+int store_recall(struct store *store, const char *prefix, json_t **ret, struct err *e)
+{
+    sqlite3_stmt *statement =
+        store_prepare(store, "SELECT value, key FROM kept WHERE substr(key, 1, length(?)) = ?",
+                      "ss", prefix, prefix);
+    json_t *object = json_object();
+    int stepped = SQLITE_ERROR;
+    while (statement && (stepped = sqlite3_step(statement)) == SQLITE_ROW)
+        json_object_set_new(object, (const char *)sqlite3_column_text(statement, 1),
+                            store_column_json(statement, 0));
+    int status = 0;
+    if (stepped == SQLITE_DONE) {
+        *ret = object;
+    } else {
+        struct err failure;
+        status = store_fail(store, "recall values", &failure);
+        err_copy(e, &failure);
+        json_decref(object);
+    }
+    sqlite3_finalize(statement);
+    return status;
 }

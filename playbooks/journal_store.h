@@ -13,10 +13,14 @@ struct store;
 int store_open(const char *path, struct store **ret, struct err *e);
 struct store *store_close(struct store *store); /* accepts NULL; returns NULL */
 
+/* A write that failed with one of these may come through another time; with ERR_PROTOCOL the file
+ * is not what it should be. */
 int store_begin(struct store *store, int64_t run, const char *summary, const char *plan,
                 struct err *e);
 int store_add(struct store *store, int64_t run, const char *entry, struct err *e);
-int store_end(struct store *store, int64_t run, const char *summary, struct err *e);
+/* The last entry and the mark of the end, together or not at all. ERR_NOT_FOUND: no such run. */
+int store_end(struct store *store, int64_t run, const char *entry, const char *summary,
+              struct err *e);
 
 /* Deletes all but the newest `keep` runs. */
 int store_prune(struct store *store, int keep, struct err *e);
@@ -27,5 +31,9 @@ int store_last_id(struct store *store, int64_t *ret, struct err *e);
 int store_list(struct store *store, int limit, json_t **ret, struct err *e);
 int store_read(struct store *store, int64_t run, json_t **ret, struct err *e);
 int store_unfinished(struct store *store, int64_t *ret_run, struct err *e); /* 0: none */
+
+/* Values by name; value NULL deletes. *ret: an object, the caller's. */
+int store_keep(struct store *store, const char *key, const char *value, struct err *e);
+int store_recall(struct store *store, const char *prefix, json_t **ret, struct err *e);
 
 #endif

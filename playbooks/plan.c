@@ -16,32 +16,14 @@ enum {
     READY_MS = 120 * SECOND,
     START_MS = 60 * SECOND,
     VERIFY_MS = 60 * SECOND,
+    PAUSE_MS = 10 * SECOND, /* for the transactions that are open */
+    RESUME_MS = 60 * SECOND,
+    BLOCK_MS = 20 * SECOND,
+    UNBLOCK_MS = 120 * SECOND, /* a database that comes back late is waited for */
     /* The Engine's own worst case after the grace: kill, and wait for the kernel to let go. */
     STOP_MARGIN_MS = 20 * SECOND,
     /* A checkpoint at shutdown writes all of shared_buffers: 60 s is what a busy disk may need. */
     DATABASE_GRACE_S = 60,
-};
-
-/* What is known of a container while the plan is made. */
-struct place {
-    struct container *container;
-    const struct stack_service *service;
-    bool movable;       /* up, and nothing forbids to stop it */
-    bool stopped;       /* a stop of it is planned, and no start yet */
-    size_t stop, start; /* the last action of each kind, NONE if there is none */
-    size_t health;      /* the wait that its dependents stand behind, or NONE */
-};
-#define NONE SIZE_MAX
-
-struct maker {
-    struct plan *plan;
-    const struct stack *stack;
-    struct place *places;
-    size_t place_count;
-    size_t *barrier; /* what the next step's first actions stand behind */
-    size_t barrier_count;
-    size_t step_first; /* the first action of the step that is being compiled */
-    struct err *e;
 };
 
 /* --- actions -----------------------------------------------------------------------------------
@@ -133,46 +115,6 @@ static void end_barrier(struct maker *m)
     free(is_sink);
 }
 
-/* --- who ---------------------------------------------------------------------------------------
- */
-
-static bool step_means(const struct maker *m, const struct step *step,
-                       const struct stack_service *service)
-{
-    if (service->role == ROLE_IGNORE)
-        return false;
-    switch (step->who) {
-    case WHO_APPS:
-        return service != m->stack->database;
-    case WHO_DATABASE:
-        return service == m->stack->database;
-    case WHO_ALL:
-        return true;
-    case WHO_SERVICES:
-        for (size_t i = 0; i < step->service_count; i++)
-            if (strcmp(step->services[i], service->name) == 0)
-                return true;
-        return false;
-    default:
-        return false;
-    }
-}
-
-static int check_services(const struct maker *m)
-{
-    const struct playbook *playbook = m->plan->playbook;
-    for (size_t i = 0; i < playbook->step_count; i++) {
-        const struct step *step = &playbook->steps[i];
-        for (size_t k = 0; k < step->service_count; k++)
-            if (!stack_service(m->stack, step->services[k]))
-                return err_set(m->e, ERR_INVALID,
-                               "playbook %s, line %d: %s: no service '%s' in stack %s",
-                               playbook->name, step->service_lines[k], step_kind_name(step->kind),
-                               step->services[k], m->stack->project);
-    }
-    return 0;
-}
-
 /* --- order -------------------------------------------------------------------------------------
  */
 
@@ -233,11 +175,11 @@ static void compile_stop(struct maker *m, const struct step *step)
 {
     for (size_t i = 0; i < m->place_count; i++) {
         struct place *place = &m->places[i];
-        if (!place->movable || place->stopped || !step_means(m, step, place->service))
+        if (!place->movable || place->stopped || !plan__means(m, step, place))
             continue;
         bool database = place->service == m->stack->database;
         int grace_s = step->grace_ms >= 0 ? (int)((step->grace_ms + 999) / SECOND)
-                                          : place->container->stop_timeout_s;
+                                          : container_grace(place->container->stop_timeout_s);
         if (database && step->grace_ms < 0 && grace_s < DATABASE_GRACE_S)
             grace_s = DATABASE_GRACE_S;
         place->stop =
@@ -275,7 +217,7 @@ static void add_health_wait(struct maker *m, const struct step *step, struct pla
  * `wait: database ready` themselves. */
 static bool step_has_apps(struct maker *m, const struct step *step)
 {
-    return step->who == WHO_ALL || step->who == WHO_APPS ||
+    return step->who == WHO_ALL || step->who == WHO_APPS || step->who == WHO_SELECTED ||
            (step->who == WHO_SERVICES &&
             !(step->service_count == 1 &&
               strcmp(step->services[0], m->stack->database->name) == 0));
@@ -285,7 +227,7 @@ static void compile_start(struct maker *m, const struct step *step)
 {
     for (size_t i = 0; i < m->place_count; i++) {
         struct place *place = &m->places[i];
-        if (!place->stopped || !step_means(m, step, place->service))
+        if (!place->stopped || !plan__means(m, step, place))
             continue;
         place->start = add_action(m, ACTION_START, step, place, START_MS);
         place->stopped = false;
@@ -306,7 +248,7 @@ static void compile_wait(struct maker *m, const struct step *step)
 {
     for (size_t i = 0; i < m->place_count; i++) {
         struct place *place = &m->places[i];
-        if (!place->movable || !step_means(m, step, place->service))
+        if (!place->movable || !plan__means(m, step, place))
             continue;
         if (place->service == m->stack->database)
             place->health = add_action(m, ACTION_WAIT_READY, step, place, READY_MS);
@@ -316,8 +258,52 @@ static void compile_wait(struct maker *m, const struct step *step)
     }
 }
 
+/* Whom a pause holds is the business of the pooler; without one there is nothing to hold. */
+static void compile_pause(struct maker *m, const struct step *step)
+{
+    for (size_t i = 0; i < m->place_count; i++) {
+        struct place *place = &m->places[i];
+        if (!place->pausable || place->paused)
+            continue;
+        add_action(m, ACTION_PAUSE_POOL, step, place, PAUSE_MS);
+        place->paused = true;
+    }
+    if (!plan__has_pooler(m))
+        plan__note(m, "no pooler runs in this stack: nothing is paused");
+}
+
+static void compile_resume(struct maker *m, const struct step *step)
+{
+    for (size_t i = 0; i < m->place_count; i++) {
+        struct place *place = &m->places[i];
+        if (!place->paused)
+            continue;
+        size_t index = add_action(m, ACTION_RESUME_POOL, step, place, RESUME_MS);
+        m->plan->actions[index].goes_on = false; /* clients that wait for ever are a failure */
+        place->paused = false;
+    }
+}
+
+static void compile_block(struct maker *m, const struct step *step)
+{
+    if (!m->blocked)
+        add_action(m, ACTION_BLOCK, step, NULL, BLOCK_MS);
+    m->blocked = true;
+}
+
+static void compile_unblock(struct maker *m, const struct step *step)
+{
+    if (m->blocked) {
+        size_t index = add_action(m, ACTION_UNBLOCK, step, NULL, UNBLOCK_MS);
+        m->plan->actions[index].goes_on = false;
+    }
+    m->blocked = false;
+}
+
 static void compile_step(struct maker *m, const struct step *step)
 {
+    if (!plan__applies(m, step))
+        return;
     begin_barrier(m);
     switch (step->kind) {
     case STEP_CAPTURE:
@@ -345,129 +331,49 @@ static void compile_step(struct maker *m, const struct step *step)
     case STEP_VERIFY:
         add_action(m, ACTION_VERIFY, step, NULL, VERIFY_MS + step->hold_ms);
         break;
+    case STEP_PAUSE:
+        compile_pause(m, step);
+        break;
+    case STEP_RESUME:
+        compile_resume(m, step);
+        break;
+    case STEP_BLOCK:
+        compile_block(m, step);
+        break;
+    case STEP_UNBLOCK:
+        compile_unblock(m, step);
+        break;
     default:
         break;
     }
     end_barrier(m);
 }
 
-/* Promise: what is stopped is started. A playbook that forgets it is completed. */
-static void start_what_is_left(struct maker *m)
+/* Promise: what is taken is given back. A playbook that forgets it is completed: logins first, as
+ * what is started wants to log in. */
+static void give_back_what_is_left(struct maker *m)
 {
-    static const struct step start_all = {.kind = STEP_START, .who = WHO_ALL, .grace_ms = -1};
-    size_t left = 0;
-    for (size_t i = 0; i < m->place_count; i++)
-        left += m->places[i].stopped;
-    if (left == 0)
-        return;
-    *MEM_PUSH(m->plan->notes, m->plan->note_count) = mem_printf(
-        "playbook %s stops %zu container%s that it never starts: starts were added at its end",
-        m->plan->playbook->name, left, left == 1 ? "" : "s");
-    compile_step(m, &start_all);
-}
-
-/* --- the stack ---------------------------------------------------------------------------------
- */
-
-/* Why a container is left alone, or NULL. */
-static const char *why_not(const struct stack_service *service, const struct container *c)
-{
-    if (service->role == ROLE_IGNORE)
-        return "ignored (stack-supervisor.role=ignore)";
-    if (c->state == CONTAINER_PAUSED)
-        return "paused by somebody; docker unpause it to have it recovered too";
-    if (!container_is_up(c))
-        return "was not running";
-    if (c->auto_remove)
-        return "started with --rm: it would vanish when stopped";
-    return NULL;
-}
-
-static bool playbook_starts_database(const struct maker *m)
-{
-    const struct playbook *playbook = m->plan->playbook;
-    for (size_t i = 0; i < playbook->step_count; i++) {
-        const struct step *step = &playbook->steps[i];
-        if ((step->kind == STEP_START || step->kind == STEP_RESTART) &&
-            step_means(m, step, m->stack->database))
-            return true;
+    size_t stopped = 0;
+    size_t paused = 0;
+    const char *name = m->plan->playbook->name;
+    for (size_t i = 0; i < m->place_count; i++) {
+        stopped += m->places[i].stopped;
+        paused += m->places[i].paused;
     }
-    return false;
-}
-
-/* What was not running stays untouched, but for the database: a stack whose database is down is
- * not recovered by leaving it down. It counts as stopped already. */
-static bool is_to_be_raised(const struct maker *m, const struct stack_service *service,
-                            const struct container *c)
-{
-    return service == m->stack->database && !container_is_up(c) && !c->auto_remove &&
-           c->state != CONTAINER_REMOVING && c->state != CONTAINER_DEAD &&
-           playbook_starts_database(m);
-}
-
-static void survey(struct maker *m)
-{
-    for (size_t s = 0; s < m->stack->service_count; s++) {
-        const struct stack_service *service = &m->stack->services[s];
-        for (size_t i = 0; i < service->container_count; i++) {
-            struct place *place = MEM_PUSH(m->places, m->place_count);
-            struct container *c = service->containers[i];
-            bool raise = is_to_be_raised(m, service, c);
-            const char *reason = raise ? NULL : why_not(service, c);
-            if (raise)
-                *MEM_PUSH(m->plan->notes, m->plan->note_count) = mem_printf(
-                    "the database's container %s is not running: it is started", c->name);
-            *place = (struct place){.container = c,
-                                    .service = service,
-                                    .movable = !reason,
-                                    .stopped = raise,
-                                    .stop = NONE,
-                                    .start = NONE,
-                                    .health = NONE};
-            if (reason)
-                *MEM_PUSH(m->plan->skipped, m->plan->skip_count) = (struct plan_skip){
-                    .container = mem_strdup(c->name), .reason = mem_strdup(reason)};
-        }
-    }
-    for (size_t i = 0; i < m->stack->oneoff_count; i++)
-        *MEM_PUSH(m->plan->skipped, m->plan->skip_count) =
-            (struct plan_skip){.container = mem_strdup(m->stack->oneoffs[i]->name),
-                               .reason = mem_strdup("a one-off container (run, not up)")};
-    for (size_t i = 0; i < m->stack->note_count; i++)
-        *MEM_PUSH(m->plan->notes, m->plan->note_count) = mem_strdup(m->stack->notes[i]);
-}
-
-static bool playbook_moves_database(const struct maker *m)
-{
-    const struct playbook *playbook = m->plan->playbook;
-    for (size_t i = 0; i < playbook->step_count; i++) {
-        const struct step *step = &playbook->steps[i];
-        if ((step->kind == STEP_STOP || step->kind == STEP_RESTART) &&
-            step_means(m, step, m->stack->database))
-            return true;
-    }
-    return false;
-}
-
-static int check_database(const struct maker *m)
-{
-    const struct stack_service *database = m->stack->database;
-    if (!playbook_moves_database(m))
-        return 0;
-    for (size_t i = 0; i < database->container_count; i++) {
-        const struct container *c = database->containers[i];
-        if (c->auto_remove)
-            return err_set(m->e, ERR_REFUSED,
-                           "playbook %s would stop %s, which was started with --rm: it would "
-                           "vanish with its data",
-                           m->plan->playbook->name, c->name);
-        if (c->state == CONTAINER_PAUSED) {
-            err_set(m->e, ERR_REFUSED, "the database's container %s is paused", c->name);
-            err_hint(m->e, "docker unpause %s", c->name);
-            return -(int)ERR_REFUSED;
-        }
-    }
-    return 0;
+    if (m->blocked)
+        plan__note(m, "playbook %s blocks logins and never unblocks them: it was added at its end",
+                   name);
+    if (paused > 0)
+        plan__note(m, "playbook %s pauses the pooler and never resumes it: it was added at its end",
+                   name);
+    if (stopped > 0)
+        plan__note(
+            m,
+            "playbook %s stops %zu container%s that it never starts: starts were added at its end",
+            name, stopped, stopped == 1 ? "" : "s");
+    compile_step(m, plan__added_step(ACTION_UNBLOCK));
+    compile_step(m, plan__added_step(ACTION_RESUME_POOL));
+    compile_step(m, plan__added_step(ACTION_START));
 }
 
 /* --- the whole ---------------------------------------------------------------------------------
@@ -515,14 +421,11 @@ int plan_make(struct playbook *playbook, const struct stack *stack, struct plan 
     plan->playbook = playbook_ref(playbook);
     plan->project = mem_strdup(stack->project);
     struct maker m = {.plan = plan, .stack = stack, .e = e};
-    int status = check_services(&m);
-    if (status == 0)
-        status = check_database(&m);
+    int status = plan__survey(&m);
     if (status == 0) {
-        survey(&m);
         for (size_t i = 0; i < playbook->step_count; i++)
             compile_step(&m, &playbook->steps[i]);
-        start_what_is_left(&m);
+        give_back_what_is_left(&m);
         sort_actions(plan);
         plan__finish(plan);
     }
@@ -533,6 +436,16 @@ int plan_make(struct playbook *playbook, const struct stack *stack, struct plan 
     else
         plan_unref(plan);
     return status;
+}
+
+bool plan_is_disruptive(const struct plan *plan)
+{
+    static const enum action_kind kinds[] = {ACTION_STOP, ACTION_PAUSE_POOL, ACTION_BLOCK};
+    for (size_t i = 0; i < plan->action_count; i++)
+        for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+            if (plan->actions[i].kind == kinds[k])
+                return true;
+    return false;
 }
 
 struct plan *plan_ref(struct plan *plan)

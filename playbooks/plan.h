@@ -25,6 +25,10 @@ enum action_kind {
     ACTION_WAIT_READY,
     ACTION_WAIT_HEALTHY,
     ACTION_VERIFY,
+    ACTION_PAUSE_POOL,
+    ACTION_RESUME_POOL,
+    ACTION_BLOCK,
+    ACTION_UNBLOCK,
     ACTION_KINDS
 };
 
@@ -63,8 +67,9 @@ struct plan {
     int64_t worst_case_ms; /* the longest path over the timeouts */
 };
 
-/* ERR_REFUSED when the playbook cannot be run on this stack (with the reason); ERR_INVALID when it
- * names a service that the stack does not have. The caller owns one reference. */
+/* ERR_REFUSED when the playbook cannot be run on this stack (with the reason); ERR_INVALID when it,
+ * or the selection of its run, names what the stack does not have, or when nobody is selected. The
+ * caller owns one reference. */
 int plan_make(struct playbook *playbook, const struct stack *stack, struct plan **ret,
               struct err *e);
 struct plan *plan_ref(struct plan *plan);
@@ -77,6 +82,9 @@ json_t *plan_json(const struct plan *plan);
 
 /* A stored plan back from its JSON (its playbook comes with it). ERR_PROTOCOL. */
 int plan_parse(const json_t *json, struct plan **ret, struct err *e);
+
+/* Whether it stops anything or holds anybody off: what is seen meanwhile is its own doing then. */
+bool plan_is_disruptive(const struct plan *plan);
 
 /* One sentence for a person: "stop worker (shop_worker_1), 10s to end". The caller frees it. */
 char *action_text(const struct action *action);

@@ -15,6 +15,10 @@ static const char *const action_kinds[] = {
     [ACTION_WAIT_READY] = "wait-ready",
     [ACTION_WAIT_HEALTHY] = "wait-healthy",
     [ACTION_VERIFY] = "verify",
+    [ACTION_PAUSE_POOL] = "pause-pool",
+    [ACTION_RESUME_POOL] = "resume-pool",
+    [ACTION_BLOCK] = "block",
+    [ACTION_UNBLOCK] = "unblock",
 };
 _Static_assert(ARRAY_SIZE(action_kinds) == ACTION_KINDS, "a name for every kind");
 
@@ -46,9 +50,22 @@ static char *verify_text(const struct step *step)
         step->utilization_below < 0
             ? mem_strdup("")
             : mem_printf("connections below %.0f%%", step->utilization_below * 100);
-    return mem_printf("verify: %s%s%s, for %s", step->services_healthy ? "services healthy" : "",
-                      step->services_healthy && *utilization ? ", " : "", utilization,
-                      duration_text(step->hold_ms, hold));
+    const char *healthy = step->services_healthy   ? "services healthy"
+                          : step->selected_healthy ? "the selected ones healthy"
+                                                   : "";
+    return mem_printf("verify: %s%s%s, for %s", healthy, *healthy && *utilization ? ", " : "",
+                      utilization, duration_text(step->hold_ms, hold));
+}
+
+static char *start_text(const struct action *action)
+{
+    const struct step *step = action->step;
+    CLEANUP_FREE char *gate =
+        step->gate_share >= 0
+            ? mem_printf(", when %.0f%% of the slots are free", step->gate_share * 100)
+        : step->gate_slots >= 0 ? mem_printf(", when %d slots are free", step->gate_slots)
+                                : mem_strdup("");
+    return mem_printf("start %s (%s)%s", action->service, action->container, gate);
 }
 
 char *action_text(const struct action *action)
@@ -61,7 +78,7 @@ char *action_text(const struct action *action)
                           action->grace_s, action->signal ? ", by " : "",
                           action->signal ? action->signal : "");
     case ACTION_START:
-        return mem_printf("start %s (%s)", action->service, action->container);
+        return start_text(action);
     case ACTION_CLEAN:
         return clean_text(action->step);
     case ACTION_CHECKPOINT:
@@ -72,6 +89,14 @@ char *action_text(const struct action *action)
         return mem_printf("wait until %s (%s) is healthy", action->service, action->container);
     case ACTION_VERIFY:
         return verify_text(action->step);
+    case ACTION_PAUSE_POOL:
+        return mem_printf("pause %s (%s): its clients wait", action->service, action->container);
+    case ACTION_RESUME_POOL:
+        return mem_printf("resume %s (%s)", action->service, action->container);
+    case ACTION_BLOCK:
+        return mem_strdup("take no new logins of the roles that hold the connections");
+    case ACTION_UNBLOCK:
+        return mem_strdup("take their logins again");
     default:
         return mem_strdup("?");
     }
@@ -176,6 +201,15 @@ void plan__finish(struct plan *plan)
     snprintf(plan->id, sizeof plan->id, "%s", hash_text(hash_bytes(line, strlen(line)), text));
 }
 
+const struct step *plan__added_step(enum action_kind kind)
+{
+    static const struct step unblock = {.kind = STEP_UNBLOCK, .grace_ms = -1};
+    static const struct step resume = {.kind = STEP_RESUME, .grace_ms = -1};
+    static const struct step start = {
+        .kind = STEP_START, .who = WHO_ALL, .grace_ms = -1, .gate_share = -1, .gate_slots = -1};
+    return kind == ACTION_UNBLOCK ? &unblock : kind == ACTION_RESUME_POOL ? &resume : &start;
+}
+
 /* --- from JSON ---------------------------------------------------------------------------------
  */
 
@@ -207,7 +241,6 @@ static int parse_after(struct plan *plan, struct action *action, const json_t *a
 
 static int parse_action(struct plan *plan, const json_t *json)
 {
-    static const struct step added_start = {.kind = STEP_START, .who = WHO_ALL, .grace_ms = -1};
     enum action_kind kind;
     const char *id = json_text_at(json, "id", NULL);
     int64_t step = json_int_at(json, "step", -1);
@@ -224,10 +257,11 @@ static int parse_action(struct plan *plan, const json_t *json)
     action->goes_on = json_bool_at(json, "goes_on", false);
     action->timeout_ms = json_int_at(json, "timeout_ms", 0);
     action->grace_s = (int)json_int_at(json, "grace_s", 0);
-    action->step =
-        (size_t)step < plan->playbook->step_count ? &plan->playbook->steps[step] : &added_start;
+    action->step = (size_t)step < plan->playbook->step_count ? &plan->playbook->steps[step]
+                                                             : plan__added_step(kind);
     bool about_container = kind == ACTION_STOP || kind == ACTION_START ||
-                           kind == ACTION_WAIT_READY || kind == ACTION_WAIT_HEALTHY;
+                           kind == ACTION_WAIT_READY || kind == ACTION_WAIT_HEALTHY ||
+                           kind == ACTION_PAUSE_POOL || kind == ACTION_RESUME_POOL;
     if (action->timeout_ms <= 0 || (about_container && !action->container_id))
         return -1;
     return parse_after(plan, action, json_at(json, "after"));

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -19,21 +20,28 @@ static bool read_checkpoint(const struct yaml_node *value, struct step *step,
 static bool read_clean(const struct yaml_node *value, struct step *step, struct diag_list *diags);
 static bool read_wait(const struct yaml_node *value, struct step *step, struct diag_list *diags);
 static bool read_verify(const struct yaml_node *value, struct step *step, struct diag_list *diags);
+static bool read_pooler(const struct yaml_node *value, struct step *step, struct diag_list *diags);
+static bool read_roles(const struct yaml_node *value, struct step *step, struct diag_list *diags);
 
 static const struct {
     const char *name;
     step_reader read;
     bool goes_on;  /* unless told otherwise, its failure does not turn the run */
     bool graceful; /* takes `grace` */
+    bool gated;    /* takes `gate` */
 } step_table[] = {
-    [STEP_CAPTURE] = {"capture", read_capture, true, false},
-    [STEP_STOP] = {"stop", read_who, true, true},
-    [STEP_START] = {"start", read_who, false, false},
-    [STEP_RESTART] = {"restart", read_who, false, true},
-    [STEP_CLEAN] = {"clean", read_clean, true, false},
-    [STEP_CHECKPOINT] = {"checkpoint", read_checkpoint, true, false},
-    [STEP_WAIT] = {"wait", read_wait, false, false},
-    [STEP_VERIFY] = {"verify", read_verify, false, false},
+    [STEP_CAPTURE] = {"capture", read_capture, true, false, false},
+    [STEP_STOP] = {"stop", read_who, true, true, false},
+    [STEP_START] = {"start", read_who, false, false, true},
+    [STEP_RESTART] = {"restart", read_who, false, true, true},
+    [STEP_CLEAN] = {"clean", read_clean, true, false, false},
+    [STEP_CHECKPOINT] = {"checkpoint", read_checkpoint, true, false, false},
+    [STEP_WAIT] = {"wait", read_wait, false, false, false},
+    [STEP_VERIFY] = {"verify", read_verify, false, false, false},
+    [STEP_PAUSE] = {"pause", read_pooler, false, false, false},
+    [STEP_RESUME] = {"resume", read_pooler, false, false, false},
+    [STEP_BLOCK] = {"block", read_roles, false, false, false},
+    [STEP_UNBLOCK] = {"unblock", read_roles, false, false, false},
 };
 _Static_assert(ARRAY_SIZE(step_table) == STEP_KINDS, "a row for every kind");
 
@@ -57,7 +65,11 @@ static void step_add_service(struct step *step, const struct yaml_node *name)
 static bool read_who_word(const struct yaml_node *word, struct step *step)
 {
     static const char *const groups[] = {
-        [WHO_APPS] = "apps", [WHO_DATABASE] = "database", [WHO_ALL] = "all"};
+        [WHO_APPS] = "apps",
+        [WHO_DATABASE] = "database",
+        [WHO_ALL] = "all",
+        [WHO_SELECTED] = "selected",
+    };
     for (size_t i = WHO_APPS; i < ARRAY_SIZE(groups); i++) {
         if (strcmp(word->text, groups[i]) == 0) {
             step->who = (enum who)i;
@@ -69,7 +81,7 @@ static bool read_who_word(const struct yaml_node *word, struct step *step)
     return true;
 }
 
-/* apps | database | all | a service | a list of services */
+/* apps | database | all | selected | a service | a list of services */
 static bool read_who(const struct yaml_node *value, struct step *step, struct diag_list *diags)
 {
     const char *what = step_kind_name(step->kind);
@@ -77,7 +89,8 @@ static bool read_who(const struct yaml_node *value, struct step *step, struct di
         return read_who_word(value, step);
     if (value->kind != YAML_LIST || value->count == 0)
         return yaml_error(diags, value,
-                          "%s: expected apps, database, all, a service or a list of services",
+                          "%s: expected apps, database, all, selected, a service or a list of "
+                          "services",
                           what);
     bool fine = true;
     step->who = WHO_SERVICES;
@@ -108,19 +121,34 @@ static bool read_checkpoint(const struct yaml_node *value, struct step *step,
     return yaml_read_choice(value, "checkpoint", words, &index, diags);
 }
 
-/* "database ready" | "apps healthy" | "all healthy" | "<service> healthy" */
+static bool read_pooler(const struct yaml_node *value, struct step *step, struct diag_list *diags)
+{
+    static const char *const words[] = {"pooler", NULL};
+    size_t index;
+    return yaml_read_choice(value, step_kind_name(step->kind), words, &index, diags);
+}
+
+static bool read_roles(const struct yaml_node *value, struct step *step, struct diag_list *diags)
+{
+    static const char *const words[] = {"apps", NULL};
+    size_t index;
+    return yaml_read_choice(value, step_kind_name(step->kind), words, &index, diags);
+}
+
+/* "database ready" | "apps healthy" | "all healthy" | "selected healthy" | "<service> healthy" */
 static bool read_wait(const struct yaml_node *value, struct step *step, struct diag_list *diags)
 {
     const char *text;
     if (!yaml_read_text(value, "wait", &text, diags))
         return false;
     const char *space = strrchr(text, ' ');
-    bool ready = space && strcmp(space + 1, "ready") == 0;
-    bool healthy = space && strcmp(space + 1, "healthy") == 0;
+    bool named = space && space > text;
+    bool ready = named && strcmp(space + 1, "ready") == 0;
+    bool healthy = named && strcmp(space + 1, "healthy") == 0;
     if (!ready && !healthy)
         return yaml_error(diags, value,
-                          "wait: '%s' is not 'database ready', 'apps healthy', 'all healthy' or "
-                          "'<service> healthy'",
+                          "wait: '%s' is not 'database ready', 'apps healthy', 'all healthy', "
+                          "'selected healthy' or '<service> healthy'",
                           text);
     CLEANUP_FREE char *name = mem_strndup(text, (size_t)(space - text));
     struct yaml_node word = {
@@ -223,7 +251,8 @@ static bool read_below(const struct yaml_node *value, double *ret, struct diag_l
 
 static bool read_verify(const struct yaml_node *value, struct step *step, struct diag_list *diags)
 {
-    static const char *const known[] = {"services", "connections.utilization", "for", NULL};
+    static const char *const known[] = {"services", "selected", "connections.utilization", "for",
+                                        NULL};
     static const char *const health[] = {"healthy", NULL};
     step->who = WHO_ALL;
     bool fine = yaml_expect_map(value, "verify", known, diags);
@@ -233,22 +262,55 @@ static bool read_verify(const struct yaml_node *value, struct step *step, struct
         step->services_healthy = true;
         fine = yaml_read_choice(node, "verify: services", health, &index, diags) && fine;
     }
+    if ((node = yaml_get(value, "selected"))) {
+        step->selected_healthy = true;
+        fine = yaml_read_choice(node, "verify: selected", health, &index, diags) && fine;
+    }
     if ((node = yaml_get(value, "connections.utilization")))
         fine = read_below(node, &step->utilization_below, diags) && fine;
     if ((node = yaml_get(value, "for")))
         fine = yaml_read_duration(node, "verify: for", 0, HOUR, &step->hold_ms, diags) && fine;
-    if (fine && !step->services_healthy && step->utilization_below < 0)
+    if (fine && !step->services_healthy && !step->selected_healthy && step->utilization_below < 0)
         return yaml_error(diags, value,
-                          "verify: nothing to verify; give services or connections.utilization");
+                          "verify: nothing to verify; give services, selected or "
+                          "connections.utilization");
     return fine;
 }
 
 /* --- a step ------------------------------------------------------------------------------------
  */
 
+/* "20%" of the usable slots, or a number of slots */
+static bool read_gate(const struct yaml_node *value, struct step *step, struct diag_list *diags)
+{
+    const char *text;
+    char *end = NULL;
+    if (!step_table[step->kind].gated)
+        return yaml_error(diags, value, "gate: %s starts nothing", step_kind_name(step->kind));
+    if (!yaml_read_text(value, "gate", &text, diags))
+        return false;
+    double number = NAN;
+    if (isdigit((unsigned char)text[0]) && !strpbrk(text, "xX"))
+        number = strtod(text, &end);
+    bool share = end && strcmp(end, "%") == 0;
+    if (share && number > 0 && number < 100) {
+        step->gate_share = number / 100;
+        return true;
+    }
+    if (!end || *end || !(number >= 1 && number <= 10000 && number == floor(number)))
+        return yaml_error(diags, value,
+                          "gate: '%s' is neither a share such as 20%% nor a number "
+                          "of free slots",
+                          text);
+    step->gate_slots = (int)number;
+    return true;
+}
+
 static bool read_common(const struct yaml_node *map, struct step *step, struct diag_list *diags)
 {
     static const char *const outcomes[] = {"continue", "fail", NULL};
+    static const char *const whens[] = {
+        [WHEN_ALWAYS] = "always", [WHEN_POOLER] = "pooler", [WHEN_NO_POOLER] = "no pooler", NULL};
     const struct yaml_node *node;
     size_t index;
     bool fine = true;
@@ -265,6 +327,12 @@ static bool read_common(const struct yaml_node *map, struct step *step, struct d
         fine = yaml_read_choice(node, "on_failure", outcomes, &index, diags) && fine;
         step->goes_on = fine && index == 0;
     }
+    if ((node = yaml_get(map, "when"))) {
+        fine = yaml_read_choice(node, "when", whens, &index, diags) && fine;
+        step->when = fine ? (enum when)index : WHEN_ALWAYS;
+    }
+    if ((node = yaml_get(map, "gate")))
+        fine = read_gate(node, step, diags) && fine;
     return fine;
 }
 
@@ -286,14 +354,16 @@ static bool find_kind(const struct yaml_node *map, struct step *step,
     *ret_value = found;
     return found || yaml_error(diags, map,
                                "not a step: expected one of capture, stop, start, "
-                               "restart, clean, checkpoint, wait, verify");
+                               "restart, clean, checkpoint, wait, verify, pause, resume, block, "
+                               "unblock");
 }
 
 static bool read_step(const struct yaml_node *map, struct step *step, struct diag_list *diags)
 {
-    static const char *const known[] = {"capture",    "stop",    "start",  "restart",
-                                        "clean",      "wait",    "verify", "checkpoint",
-                                        "on_failure", "timeout", "grace",  NULL};
+    static const char *const known[] = {"capture", "stop",    "start",      "restart", "clean",
+                                        "wait",    "verify",  "checkpoint", "pause",   "resume",
+                                        "block",   "unblock", "on_failure", "timeout", "grace",
+                                        "when",    "gate",    NULL};
     *step = (struct step){
         .line = map->line,
         .column = map->column,
@@ -301,6 +371,8 @@ static bool read_step(const struct yaml_node *map, struct step *step, struct dia
         .idle_ms = MINUTE,
         .idle_in_transaction_ms = MINUTE,
         .utilization_below = -1,
+        .gate_share = -1,
+        .gate_slots = -1,
     };
     const struct yaml_node *value = NULL;
     if (!yaml_expect_map(map, "step", known, diags) || !find_kind(map, step, &value, diags))
@@ -326,10 +398,25 @@ static bool read_steps(const struct yaml_node *steps, struct playbook *playbook,
     return fine && (steps->count > 0 || yaml_error(diags, steps, "a playbook needs a step"));
 }
 
+/* selected: {containers: [shop_worker_2], services: [web]} */
+static bool read_selected(const struct yaml_node *value, struct playbook *playbook,
+                          struct diag_list *diags)
+{
+    static const char *const known[] = {"containers", "services", NULL};
+    const struct yaml_node *node;
+    bool fine = yaml_expect_map(value, "selected", known, diags);
+    if ((node = yaml_get(value, "containers")))
+        fine =
+            read_names(node, "selected: containers", &playbook->selected_containers, diags) && fine;
+    if ((node = yaml_get(value, "services")))
+        fine = read_names(node, "selected: services", &playbook->selected_services, diags) && fine;
+    return fine;
+}
+
 struct playbook *playbook_read(const char *name, const struct yaml_node *node,
                                struct diag_list *diags)
 {
-    static const char *const known[] = {"description", "steps", NULL};
+    static const char *const known[] = {"description", "selected", "steps", NULL};
     struct playbook *playbook = mem_new(sizeof *playbook);
     playbook->references = 1;
     playbook->name = mem_strdup(name);
@@ -342,6 +429,9 @@ struct playbook *playbook_read(const char *name, const struct yaml_node *node,
         fine = yaml_expect_map(node, "playbook", known, diags);
         if (text)
             fine = yaml_read_text(text, "description", &description, diags) && fine;
+        const struct yaml_node *selected = yaml_get(node, "selected");
+        if (selected)
+            fine = read_selected(selected, playbook, diags) && fine;
         steps = yaml_get(node, "steps");
         if (!steps)
             fine = yaml_error(diags, node, "playbook %s has no steps", name);
@@ -361,37 +451,14 @@ struct playbook *playbook_read_json(const char *name, const json_t *source, stru
     return playbook;
 }
 
-/* Puts `settings` in the place of each clean step's own; the number of those found. */
-static int replace_clean(json_t *source, const json_t *settings)
+bool playbook_is_disruptive(const struct playbook *playbook)
 {
-    json_t *steps = json_is_object(source) ? json_object_get(source, "steps") : source;
-    json_t *step;
-    size_t i;
-    int found = 0;
-    json_array_foreach(steps, i, step)
-    {
-        if (!json_object_get(step, step_kind_name(STEP_CLEAN)))
-            continue;
-        json_object_set_new(step, step_kind_name(STEP_CLEAN), json_deep_copy(settings));
-        found++;
-    }
-    return found;
-}
-
-struct playbook *playbook_with_clean(const struct playbook *playbook, const json_t *settings,
-                                     struct err *e)
-{
-    json_t *source = json_deep_copy(playbook->source);
-    struct playbook *changed = NULL;
-    struct diag_list diags;
-    diag_init(&diags, "options", NULL);
-    if (replace_clean(source, settings) == 0)
-        err_set(e, ERR_INVALID, "playbook %s has no clean step to take options", playbook->name);
-    else if (!(changed = playbook_read_json(playbook->name, source, &diags)))
-        err_set(e, ERR_INVALID, "options: %s", diags.count ? diags.items[0].text : "not settings");
-    diag_free(&diags);
-    json_decref(source);
-    return changed;
+    static const enum step_kind kinds[] = {STEP_STOP, STEP_RESTART, STEP_PAUSE, STEP_BLOCK};
+    for (size_t i = 0; i < playbook->step_count; i++)
+        for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+            if (playbook->steps[i].kind == kinds[k])
+                return true;
+    return false;
 }
 
 struct playbook *playbook_ref(struct playbook *playbook)
@@ -429,6 +496,8 @@ struct playbook *playbook_unref(struct playbook *playbook)
     for (size_t i = 0; i < playbook->step_count; i++)
         step_done(&playbook->steps[i]);
     free(playbook->steps);
+    free_names(playbook->selected_containers);
+    free_names(playbook->selected_services);
     free(playbook->name);
     free(playbook->description);
     json_decref(playbook->source);

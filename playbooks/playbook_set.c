@@ -35,9 +35,14 @@ static struct playbook *read_builtin(const char *name, const char *text)
     return playbook;
 }
 
+struct playbook_set *playbook_set_empty(void)
+{
+    return mem_new(sizeof(struct playbook_set));
+}
+
 struct playbook_set *playbook_set_new(void)
 {
-    struct playbook_set *set = mem_new(sizeof *set);
+    struct playbook_set *set = playbook_set_empty();
     const char *name;
     const char *text;
     for (size_t i = 0; playbook_builtin(i, &name, &text); i++)

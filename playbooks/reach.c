@@ -1,18 +1,22 @@
 /* See reach.h. */
 #include "playbooks/reach.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
+#include "base/private_file.h"
+#include "playbooks/conninfo.h"
+#include "playbooks/pooler_reach.h"
 
 #include <string.h>
 
-enum { POSTGRES_PORT = 5432, CONNINFO_MAX = 4096 };
+enum { POSTGRES_PORT = 5432 };
 
 struct reach {
     struct loop *loop;
     struct docker *docker;
     char *connect;
-    char *passfile;
+    struct private_file *passfile;
+    char *pooler_connect; /* the configuration's for the pooler's console */
+    struct private_file *pooler_passfile;
     struct db *db;
     char *conninfo; /* what db was made with; holds a password */
     /* what the back door needs of the container */
@@ -27,18 +31,6 @@ struct reach {
 /* --- the connection string ---------------------------------------------------------------------
  */
 
-/* key='value' with libpq's quoting. */
-static void conninfo_add(struct buf *out, const char *key, const char *value)
-{
-    buf_printf(out, "%s%s='", out->len ? " " : "", key);
-    for (; *value; value++) {
-        if (*value == '\'' || *value == '\\')
-            buf_puts(out, "\\");
-        buf_add(out, value, 1);
-    }
-    buf_puts(out, "'");
-}
-
 static int server_port(const struct container *container)
 {
     const char *port = container_env(container, "PGPORT");
@@ -46,70 +38,84 @@ static int server_port(const struct container *container)
     return number > 0 && number < 65536 ? (int)number : POSTGRES_PORT;
 }
 
-/* Where the host can reach the server: its own address, else a published port, else loopback. */
-static bool server_address(const struct container *container, const char **ret_host, int *ret_port)
+/* Where the container is. False when it has no address. */
+static bool add_address(struct buf *out, const struct container *container)
 {
-    *ret_port = server_port(container);
-    if (strcmp(container->network_mode, "host") == 0) {
-        *ret_host = "127.0.0.1";
-        return true;
+    const char *host;
+    int port;
+    char digits[16];
+    if (!conninfo__address(container, server_port(container), &host, &port))
+        return false;
+    snprintf(digits, sizeof digits, "%d", port);
+    conninfo__add(out, "host", host);
+    conninfo__add(out, "port", digits);
+    return true;
+}
+
+static const char *superuser_of(const struct container *container)
+{
+    return conninfo__env(container, "POSTGRES_USER", "postgres");
+}
+
+/* As the image does it: the database bears the name of the user. */
+static void add_database(struct buf *out, const struct container *container)
+{
+    conninfo__add(out, "dbname", conninfo__env(container, "POSTGRES_DB", superuser_of(container)));
+}
+
+/* As configured. Keywords that do not say where are led to the container, whose address another
+ * start may change; of a key that stands twice libpq takes the later one. */
+static void add_configured(struct buf *out, const struct container *container,
+                           const struct reach_options *options)
+{
+    bool is_uri = conninfo__is_uri(options->connect);
+    if (container && !is_uri && !db_conninfo_has_host(options->connect) &&
+        add_address(out, container)) {
+        add_database(out, container);
+        buf_puts(out, " ");
     }
-    for (size_t i = 0; i < container->network_count; i++) {
-        if (!*container->networks[i].address)
-            continue;
-        *ret_host = container->networks[i].address;
-        return true;
+    buf_puts(out, options->connect);
+    if (options->passfile && is_uri)
+        conninfo__add_to_uri(out, "passfile", options->passfile);
+    else if (options->passfile)
+        conninfo__add(out, "passfile", options->passfile);
+}
+
+static int add_found(struct buf *out, const struct container *container,
+                     const struct reach_options *options, struct err *e)
+{
+    const char *password = conninfo__env(container, "POSTGRES_PASSWORD", NULL);
+    if (!add_address(out, container)) {
+        err_set(e, ERR_NOT_FOUND, "the database's container %s has no address to connect to (%s)",
+                container->name, container_state_name(container->state));
+        err_hint(e, "set database.connect in the configuration");
+        return -(int)ERR_NOT_FOUND;
     }
-    for (size_t i = 0; i < container->port_count; i++) {
-        const struct container_port *port = &container->ports[i];
-        if (port->port != *ret_port || port->host_port == 0)
-            continue;
-        bool any = strcmp(port->host_address, "0.0.0.0") == 0 ||
-                   strcmp(port->host_address, "::") == 0 || !*port->host_address;
-        *ret_host = any ? "127.0.0.1" : port->host_address;
-        *ret_port = port->host_port;
-        return true;
-    }
-    return false;
+    conninfo__add(out, "user", superuser_of(container));
+    add_database(out, container);
+    if (password)
+        conninfo__add(out, "password", password);
+    if (options->passfile)
+        conninfo__add(out, "passfile", options->passfile);
+    return 0;
 }
 
 char *reach_conninfo(const struct container *container, const struct reach_options *options,
                      struct err *e)
 {
     struct buf out;
+    int status = 0;
     buf_init(&out, CONNINFO_MAX);
-    if (options->connect) {
-        bool uri = strstr(options->connect, "://") != NULL;
-        buf_puts(&out, options->connect);
-        if (options->passfile && uri)
-            buf_printf(&out, "%cpassfile=%s", strchr(options->connect, '?') ? '&' : '?',
-                       options->passfile);
-        else if (options->passfile)
-            conninfo_add(&out, "passfile", options->passfile);
-        return buf_take(&out);
-    }
-    const char *host;
-    int port;
-    if (!server_address(container, &host, &port)) {
-        err_set(e, ERR_NOT_FOUND, "the database's container %s has no address to connect to (%s)",
-                container->name, container_state_name(container->state));
-        err_hint(e, "set database.connect in the configuration");
-        return NULL;
-    }
-    const char *user = container_env(container, "POSTGRES_USER");
-    const char *database = container_env(container, "POSTGRES_DB");
-    const char *password = container_env(container, "POSTGRES_PASSWORD");
-    char digits[16];
-    snprintf(digits, sizeof digits, "%d", port);
-    conninfo_add(&out, "host", host);
-    conninfo_add(&out, "port", digits);
-    conninfo_add(&out, "user", user ? user : "postgres");
-    conninfo_add(&out, "dbname", database ? database : user ? user : "postgres");
-    if (password)
-        conninfo_add(&out, "password", password);
-    if (options->passfile)
-        conninfo_add(&out, "passfile", options->passfile);
-    return buf_take(&out);
+    if (options->connect)
+        add_configured(&out, container, options);
+    else
+        status = add_found(&out, container, options, e);
+    out.overflowed |= status != 0;
+    char *conninfo = conninfo__take(&out);
+    if (!conninfo && status == 0)
+        err_set(e, ERR_INVALID, "the connection settings of %s are longer than %d characters",
+                container ? container->name : "the database", CONNINFO_MAX);
+    return conninfo;
 }
 
 /* --- the back door -----------------------------------------------------------------------------
@@ -181,14 +187,43 @@ struct reach *reach_new(struct loop *loop, struct docker *docker,
     reach->loop = loop;
     reach->docker = docker;
     reach->connect = mem_strdup(options->connect);
-    reach->passfile = mem_strdup(options->passfile);
+    reach->passfile = private_file_new(options->passfile);
     return reach;
 }
 
 void reach_configure(struct reach *reach, const struct reach_options *options)
 {
     mem_replace(&reach->connect, options->connect);
-    mem_replace(&reach->passfile, options->passfile);
+    private_file_replace(&reach->passfile, options->passfile);
+}
+
+void reach_configure_pooler(struct reach *reach, const struct reach_options *options)
+{
+    mem_replace(&reach->pooler_connect, options->connect);
+    private_file_replace(&reach->pooler_passfile, options->passfile);
+}
+
+static struct reach_options options_of(const struct reach *reach)
+{
+    return (struct reach_options){.connect = reach->connect,
+                                  .passfile = private_file_path(reach->passfile)};
+}
+
+int reach_pooler(const struct reach *reach, const struct container *pooler,
+                 const struct container *database, struct pooler **ret, struct err *e)
+{
+    const struct reach_options console = {.connect = reach->pooler_connect,
+                                          .passfile = private_file_path(reach->pooler_passfile)};
+    const struct reach_options options = options_of(reach);
+    struct err failure;
+    char *conninfo = pooler_conninfo(pooler, database, &console, &options, &failure);
+    int status = conninfo ? pooler_new(reach->loop, conninfo, ret, &failure) : -(int)failure.code;
+    if (conninfo)
+        explicit_bzero(conninfo, strlen(conninfo));
+    free(conninfo);
+    if (status != 0)
+        err_copy(e, &failure);
+    return status;
 }
 
 static void forget_conninfo(struct reach *reach)
@@ -206,7 +241,9 @@ struct reach *reach_free(struct reach *reach)
     db_free(reach->db);
     forget_conninfo(reach);
     free(reach->connect);
-    free(reach->passfile);
+    private_file_free(reach->passfile);
+    free(reach->pooler_connect);
+    private_file_free(reach->pooler_passfile);
     free(reach->container_id);
     free(reach->superuser);
     free(reach->maintenance_db);
@@ -216,14 +253,16 @@ struct reach *reach_free(struct reach *reach)
 
 int reach_aim(struct reach *reach, const struct container *container, struct err *e)
 {
-    const struct reach_options options = {.connect = reach->connect, .passfile = reach->passfile};
-    const char *superuser = container_env(container, "POSTGRES_USER");
+    const struct reach_options options = options_of(reach);
     mem_replace(&reach->container_id, container->id);
-    mem_replace(&reach->superuser, superuser ? superuser : "postgres");
+    mem_replace(&reach->superuser, superuser_of(container));
     mem_replace(&reach->maintenance_db, "postgres");
-    char *conninfo = reach_conninfo(container, &options, e);
-    if (!conninfo)
-        return -(int)ERR_NOT_FOUND;
+    struct err failure;
+    char *conninfo = reach_conninfo(container, &options, &failure);
+    if (!conninfo) {
+        err_copy(e, &failure);
+        return -(int)failure.code;
+    }
     if (reach->db && strcmp(conninfo, reach->conninfo) == 0) {
         explicit_bzero(conninfo, strlen(conninfo));
         free(conninfo);

@@ -15,6 +15,7 @@
 #include "docker/docker.h"
 #include "docker/stack.h"
 #include "postgres/db.h"
+#include "postgres/pooler.h"
 
 struct reach;
 
@@ -32,7 +33,8 @@ void reach_configure(struct reach *reach, const struct reach_options *options);
 
 /* The database's container as it is now: makes the client, or turns it to the new address when
  * that has changed. ERR_NOT_FOUND when the container tells no address (it is not running), with
- * the setting that helps. Takes what it needs of the container. */
+ * the setting that helps; ERR_INVALID when the settings make no connection string. Takes what it
+ * needs of the container. */
 int reach_aim(struct reach *reach, const struct container *container, struct err *e);
 
 /* NULL until reach_aim succeeded once. Borrowed, and replaced by reach_aim: ask each time. */
@@ -46,8 +48,15 @@ void reach_keep_lifeline(struct reach *reach, db_lifeline_fn on_change, void *da
 void reach_rest_lifeline(struct reach *reach);
 void reach_wake_lifeline(struct reach *reach);
 
-/* The connection string for a container; pure. The caller frees it; NULL as reach_aim fails. It
- * may hold a password: it goes nowhere but to libpq. */
+/* The console of the stack's pooler: other settings (the configuration's, NULL: from the
+ * containers), and a client for it, which the caller frees. `database` is the database's container,
+ * or NULL when it is not known. Errors as of pooler_conninfo (pooler_reach.h). */
+void reach_configure_pooler(struct reach *reach, const struct reach_options *options);
+int reach_pooler(const struct reach *reach, const struct container *pooler,
+                 const struct container *database, struct pooler **ret, struct err *e);
+
+/* The connection string for a container (NULL does where it is configured whole); pure. The caller
+ * frees it; NULL as reach_aim fails. It may hold a password: it goes nowhere but to libpq. */
 char *reach_conninfo(const struct container *container, const struct reach_options *options,
                      struct err *e);
 

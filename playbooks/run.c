@@ -22,6 +22,10 @@ static const struct step_class *const step_classes[] = {
     [ACTION_WAIT_READY] = &step_wait_ready,
     [ACTION_WAIT_HEALTHY] = &step_wait_healthy,
     [ACTION_VERIFY] = &step_verify,
+    [ACTION_PAUSE_POOL] = &step_pause,
+    [ACTION_RESUME_POOL] = &step_resume,
+    [ACTION_BLOCK] = &step_block,
+    [ACTION_UNBLOCK] = &step_unblock,
 };
 _Static_assert(ARRAY_SIZE(step_classes) == ACTION_KINDS, "a class for every kind");
 
@@ -60,6 +64,8 @@ static void action_free(struct action_run *a)
 {
     timer_free(a->deadline);
     timer_free(a->again);
+    pooler_free(a->pooler);
+    free(a->gate);
     if (a->class->free_work)
         a->class->free_work(a);
     else
@@ -87,6 +93,14 @@ void run_free(struct run *run)
     free(run);
 }
 
+op_id run_load_stack(struct run *run, int64_t deadline_ms, stack_load_fn done, void *data)
+{
+    const struct stack_selector *configured = runner_selector(run->runner);
+    struct stack_selector own = configured ? *configured : (struct stack_selector){0};
+    own.project = run->plan->project;
+    return stack_load(runner_docker(run->runner), &own, deadline_ms, done, data);
+}
+
 bool run_is_quiet(const struct run *run)
 {
     if (run->turn_queued || run->in_flight > 0)
@@ -104,7 +118,9 @@ bool run_is_quiet(const struct run *run)
 static void action_becomes(struct action_run *a, enum action_state state)
 {
     static const bool allowed[ACTION_STATES][ACTION_STATES] = {
-        [ACTION_PENDING] = {[ACTION_INTENDED] = true, [ACTION_SKIPPED] = true},
+        [ACTION_PENDING] = {[ACTION_INTENDED] = true,
+                            [ACTION_SKIPPED] = true,
+                            [ACTION_FAILED] = true}, /* begun before, and not done again */
         [ACTION_INTENDED] = {[ACTION_RUNNING] = true, [ACTION_PENDING] = true},
         [ACTION_RUNNING] = {[ACTION_DONE] = true,
                             [ACTION_FAILED] = true,
@@ -278,18 +294,46 @@ bool step_awaits_engine(struct action_run *a, const struct err *e, loop_fn fn)
 /* --- the graph ---------------------------------------------------------------------------------
  */
 
-/* Whether the container of this action was touched: a stop of it has begun. */
-static bool was_touched(const struct action_run *a)
+static bool takes_for(enum action_kind taker, enum action_kind giver)
+{
+    return (taker == ACTION_STOP && giver == ACTION_START) ||
+           (taker == ACTION_PAUSE_POOL && giver == ACTION_RESUME_POOL) ||
+           (taker == ACTION_BLOCK && giver == ACTION_UNBLOCK);
+}
+
+static bool same_container(const struct action *one, const struct action *other)
+{
+    return !one->container_id || !other->container_id ||
+           strcmp(one->container_id, other->container_id) == 0;
+}
+
+struct action_run *step_taker(const struct action_run *a)
+{
+    const struct run *run = a->run;
+    struct action_run *last = NULL;
+    for (size_t i = 0; &run->actions[i] != a; i++) /* takers stand before */
+        if (takes_for(run->actions[i].action->kind, a->action->kind) &&
+            same_container(run->actions[i].action, a->action))
+            last = &run->actions[i];
+    return last;
+}
+
+/* Whether there is something to give back, or to wait for: whoever took it has begun, in this life
+ * or an earlier one. A wait has no taker of its own; it stands behind a start. */
+static bool was_taken(const struct action_run *a)
 {
     const struct run *run = a->run;
     bool planned = false;
     for (size_t i = 0; i < run->plan->action_count; i++) {
-        const struct action_run *stop = &run->actions[i];
-        if (stop->action->kind != ACTION_STOP ||
-            strcmp(stop->action->container_id, a->action->container_id) != 0)
+        const struct action_run *taker = &run->actions[i];
+        bool of_this =
+            a->action->kind == ACTION_WAIT_READY || a->action->kind == ACTION_WAIT_HEALTHY
+                ? taker->action->kind == ACTION_STOP
+                : takes_for(taker->action->kind, a->action->kind);
+        if (!of_this || !same_container(taker->action, a->action))
             continue;
         planned = true;
-        if (stop->state != ACTION_SKIPPED && stop->state != ACTION_PENDING)
+        if (story_times_begun(run, taker->action->id) > 0)
             return true;
     }
     return !planned;
@@ -302,8 +346,8 @@ static const char *why_skip(const struct action_run *a)
     const struct run *run = a->run;
     if ((run->winding || run->failed) && !a->class->owed)
         return "skipped: the run is winding up";
-    if (run->winding && !was_touched(a))
-        return "skipped: it was not stopped";
+    if (run->winding && !was_taken(a))
+        return "skipped: nothing was taken that it gives back";
     return NULL;
 }
 
@@ -312,7 +356,8 @@ static const char *why_skip(const struct action_run *a)
 static int64_t time_allowed(const struct action_run *a)
 {
     enum { WINDING_WAIT_MS = 30000 };
-    bool only_waits = a->class->owed && !a->class->patient;
+    bool only_waits =
+        a->action->kind == ACTION_WAIT_READY || a->action->kind == ACTION_WAIT_HEALTHY;
     int64_t ms = a->action->timeout_ms;
     return a->run->winding && only_waits && ms > WINDING_WAIT_MS ? WINDING_WAIT_MS : ms;
 }
@@ -347,8 +392,24 @@ static bool action_is_free(const struct action_run *a)
     return true;
 }
 
+/* A stop that an earlier life began may have come through: it counts as one, so that there is a
+ * start. */
+static void action_give_up(struct action_run *a)
+{
+    struct err e;
+    err_set(&e, ERR_CANCELLED,
+            "the supervisor ended while it was under way: how it ended is not known");
+    a->started_ms = loop_now(a->run->loop);
+    action_becomes(a, ACTION_FAILED);
+    action_settled(a, e.text, &e, NULL);
+}
+
 static void action_skip(struct action_run *a, const char *why)
 {
+    if (a->begun_before && a->action->kind == ACTION_STOP) {
+        action_give_up(a);
+        return;
+    }
     action_becomes(a, ACTION_SKIPPED);
     story_add(a->run, story_action(a, why, NULL, NULL));
 }
@@ -429,11 +490,14 @@ static void restore_entry(struct run *run, const json_t *entry)
     const char *type = json_text_at(entry, "type", "");
     const char *state = json_text_at(entry, "state", "");
     run->seq = json_int_at(entry, "seq", run->seq);
-    if (strcmp(type, "abort") == 0)
+    if (strcmp(type, "abort") == 0) {
         run->aborted = run->winding = true;
+        snprintf(run->outcome, sizeof run->outcome, "aborted by %s", json_text_at(entry, "by", ""));
+    }
     struct action_run *a = run_action(run, json_text_at(entry, "action", NULL));
     if (strcmp(type, "action") != 0 || !a)
         return;
+    a->begun_before = strcmp(state, "running") == 0;
     if (strcmp(state, "done") == 0)
         a->state = ACTION_DONE;
     else if (strcmp(state, "skipped") == 0)
@@ -449,6 +513,15 @@ static void restore_entry(struct run *run, const json_t *entry)
     }
 }
 
+/* What was right an hour ago need not be now. */
+static void run_is_too_old(struct run *run)
+{
+    run->winding = run->failed = true;
+    if (!*run->outcome)
+        snprintf(run->outcome, sizeof run->outcome,
+                 "it began too long ago to be carried on: only what it had stopped was started");
+}
+
 void run_restore(struct run *run, const json_t *record)
 {
     enum { TOO_OLD_MS = 3600000 };
@@ -461,8 +534,13 @@ void run_restore(struct run *run, const json_t *record)
     run->id = json_int_at(record, "run", 0);
     run->resumed = true;
     run->started_wall_ms = json_int_at(record, "started_ms", clock_wall_ms());
-    if (clock_wall_ms() - run->started_wall_ms > TOO_OLD_MS)
-        run->winding = true; /* what was right an hour ago need not be now */
+    int64_t age_ms = clock_wall_ms() - run->started_wall_ms;
+    if (age_ms > TOO_OLD_MS)
+        run_is_too_old(run);
+    /* A clock that was set back meanwhile knows less than the story does. */
+    const json_t *last = json_array_get(entries, json_array_size(entries) - 1);
+    int64_t told_ms = json_int_at(last, "elapsed_ms", 0);
+    run->started_ms = loop_now(run->loop) - (age_ms > told_ms ? age_ms : told_ms);
 }
 
 void run_abort(struct run *run, const char *requester)

@@ -20,12 +20,13 @@
  *  - When the daemon ends, or dies, in the middle, the next life carries the run on: an action
  *    with a result stands, one without is done again (every kind of action may be repeated).
  *
- * May use: base, docker, postgres, and the rest of playbooks/.
+ * May use: base, docker, postgres, holders, and the rest of playbooks/.
  */
 #ifndef PLAYBOOKS_RUN_H
 #define PLAYBOOKS_RUN_H
 
 #include "docker/stack.h"
+#include "holders/holders.h"
 #include "playbooks/journal.h"
 #include "playbooks/plan.h"
 #include "playbooks/reach.h"
@@ -37,6 +38,7 @@ struct runner_options {
     struct docker *docker;
     struct reach *reach;
     struct journal *journal;
+    struct holders_cache *holders;
 };
 
 struct runner *runner_new(const struct runner_options *options);
@@ -90,8 +92,17 @@ uint64_t runner_follow(struct runner *runner, int64_t run, runner_entry_fn on_en
                        struct err *e);
 void runner_unfollow(struct runner *runner, uint64_t handle);
 
-/* Called after each run has ended. */
-void runner_on_end(struct runner *runner, loop_fn fn, void *data);
+/* Told of every run, whoever asked for it: when it is in the journal (began; a run carried on from
+ * an earlier life too), and after it has ended, with its last word ("succeeded", "failed",
+ * "aborted"). The watcher is borrowed. */
+struct runner_watcher {
+    void (*began)(void *data, int64_t run, const struct plan *plan, const char *trigger);
+    void (*ended)(void *data, int64_t run, const char *state);
+};
+void runner_watch(struct runner *runner, const struct runner_watcher *watcher, void *data);
+
+/* A run is at work that may stop, start or restart this container (by name). */
+bool runner_works_on(const struct runner *runner, const char *container);
 
 /* --- the world ---------------------------------------------------------------------------------
  */
@@ -105,8 +116,8 @@ void runner_docker_sync(struct runner *runner);
 typedef void (*runner_resume_fn)(void *data, bool resumed);
 void runner_resume(struct runner *runner, runner_resume_fn done, void *data);
 
-/* Starts nothing more, lets stops and starts that are under way end, leaves the rest to the next
- * life, then calls done. */
+/* Starts nothing more (a request is refused from now on), lets stops and starts that are under way
+ * end, leaves the rest to the next life, then calls done. */
 void runner_drain(struct runner *runner, loop_fn done, void *data);
 
 #endif

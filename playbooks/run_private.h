@@ -33,7 +33,7 @@ struct step_class {
      * it fails with a time-out. */
     bool (*on_deadline)(struct action_run *a);
     void (*free_work)(struct action_run *a); /* or NULL: free(a->work) */
-    bool owed;    /* done also while winding up: it gives back what was taken */
+    bool owed;    /* done also while winding up: it gives back what was taken, or keeps the order */
     bool patient; /* never given up half-way: a stop or a start must be let end */
 };
 
@@ -42,6 +42,7 @@ struct action_run {
     const struct action *action;
     const struct step_class *class;
     enum action_state state;
+    bool begun_before;            /* in an earlier life of the run, and nobody knows how it ended */
     int64_t started_ms, ended_ms; /* monotonic */
     int64_t started_ns, ended_ns; /* wall clock, to compare with the Engine's events */
     int64_t own_ms; /* what the world needed of it; -1: as told by the events, else all of it */
@@ -53,11 +54,17 @@ struct action_run {
     int in_flight;   /* asynchronous calls whose callback has not come */
     void *work;      /* the step's own state */
     void (*with_database)(struct action_run *a, struct db *db); /* see step_with_database */
+    void (*without_database)(struct action_run *a, const struct err *e);
+    struct gate *gate;     /* see step_pass_gate */
+    struct pooler *pooler; /* see step_with_pooler */
+    void (*with_pooler)(struct action_run *a, struct pooler *pooler);
+    void (*without_pooler)(struct action_run *a, const struct err *e);
     char said[160]; /* the last progress, so that it is not repeated */
 };
 
 extern const struct step_class step_capture, step_stop, step_start, step_clean, step_checkpoint,
-    step_wait_ready, step_wait_healthy, step_verify;
+    step_wait_ready, step_wait_healthy, step_verify, step_pause, step_resume, step_block,
+    step_unblock;
 
 /* For the callback of an asynchronous call: step_begins(a, id) when it is made, step_landed(a)
  * first thing in the callback. False: the action is over, touch nothing. */
@@ -91,6 +98,32 @@ bool step_awaits_engine(struct action_run *a, const struct err *e, loop_fn fn);
  * run) the stack is looked at first. */
 void step_with_database(struct action_run *a, void (*then)(struct action_run *a, struct db *db));
 
+/* The same with a word on the failure: the action does not fail by itself. */
+void step_try_database(struct action_run *a, void (*then)(struct action_run *a, struct db *db),
+                       void (*otherwise)(struct action_run *a, const struct err *e));
+
+/* Calls then(a, pooler) with the console of the action's container as it is now, or with NULL when
+ * that container does not run. The client is the action's until the next call. Fails the action
+ * when the console's address or user is not known. */
+void step_with_pooler(struct action_run *a,
+                      void (*then)(struct action_run *a, struct pooler *pooler));
+
+/* The same with a word on the failure: the action does not fail by itself. */
+void step_try_pooler(struct action_run *a,
+                     void (*then)(struct action_run *a, struct pooler *pooler),
+                     void (*otherwise)(struct action_run *a, const struct err *e));
+
+/* The action that took what this one gives back (the stop of a start, …), or NULL. */
+struct action_run *step_taker(const struct action_run *a);
+
+/* Calls let(a) when enough slots are free for the container to start, or when waiting is of no use:
+ * at once where the step asks for no gate. */
+void step_pass_gate(struct action_run *a, loop_fn let);
+
+/* The server answers, and its answer is that we are not let in: the role, the password or the
+ * database is wrong, and not the server. */
+bool step_is_turned_away(const struct db_probe *probe);
+
 /* Down for good: it ended, and no restart policy will bring it back. */
 bool step_is_over(const struct container *c);
 
@@ -116,9 +149,9 @@ struct run {
     bool aborted;
     bool failed;
     bool resumed;
-    bool draining;              /* the daemon ends: begin nothing */
-    char outcome[ERR_TEXT_MAX]; /* the sentence of the end */
-    int64_t started_ms, started_wall_ms;
+    bool draining;                       /* the daemon ends: begin nothing */
+    char outcome[ERR_TEXT_MAX];          /* the sentence of the end */
+    int64_t started_ms, started_wall_ms; /* started_ms of a resumed run: as if in this life */
     json_t *entries;
     int64_t seq;
     json_t *before, *after;   /* or NULL */
@@ -147,14 +180,27 @@ void run_abort(struct run *run, const char *requester);
 void run_drain(struct run *run);          /* the daemon ends: see runner_drain */
 void run_turn(struct run *run);           /* looks, a little later, what can be done next */
 bool run_is_quiet(const struct run *run); /* nothing of it is under way */
+/* Its own project as it is now, whatever else the engine has, or the configuration has come to
+ * name, since the run began. */
+op_id run_load_stack(struct run *run, int64_t deadline_ms, stack_load_fn done, void *data);
 
 /* story.c: entries, summary, the critical path. */
 void story_add(struct run *run,
                json_t *entry); /* takes entry; gives it seq and time, keeps, tells */
 void story_add_then(struct run *run, json_t *entry, loop_fn done, void *data); /* done: on disk */
-void story_tell(struct run *run, json_t *entry); /* takes entry; live only */
+void story_end(struct run *run, json_t *entry, loop_fn done); /* the last; done(run): on disk */
+void story_tell(struct run *run, json_t *entry);              /* takes entry; live only */
 json_t *story_action(const struct action_run *a, const char *text, const struct err *e,
                      json_t *detail); /* takes detail */
+/* Of the entries of this action, from every life: the last in that state, or NULL; how often it was
+ * begun. */
+const json_t *story_last(const struct run *run, const char *action, const char *state);
+int story_times_begun(const struct run *run, const char *action);
+
+/* What an action must not forget, whatever life it is in: a note with a detail (taken over) that is
+ * on disk when done(a) is called; and the last detail that was kept so, or NULL. */
+void story_keep_then(struct action_run *a, const char *text, json_t *detail, loop_fn done);
+const json_t *story_kept(const struct run *run, const char *action);
 json_t *story_summary(const struct run *run);
 const char *story_state(const struct run *run);
 int64_t story_took_ms(const struct run *run);
@@ -173,6 +219,7 @@ struct loop *runner_loop(const struct runner *runner);
 struct docker *runner_docker(const struct runner *runner);
 struct reach *runner_reach(const struct runner *runner);
 struct journal *runner_journal(const struct runner *runner);
+struct holders_cache *runner_holders(const struct runner *runner);
 const struct stack_selector *runner_selector(const struct runner *runner);
 void runner_tell(struct runner *runner, const json_t *live_entry); /* NULL: a kept one is new */
 void runner_ended(struct runner *runner);

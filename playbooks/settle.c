@@ -9,9 +9,11 @@
 enum {
     SETTLE_PATIENCE_MS = 60000, /* for an engine that is away */
     SETTLE_AGAIN_MS = 500,
+    STARTS_MAX = 4, /* of what the engine does not start: it may not have let go of it yet */
     LOAD_MS = 15000,
     START_MS = 60000,
-    LOOK_MS = 3000, /* at the database, for the story's "after" */
+    BLIND_MS = 15000, /* a start, when the Engine has not been legible for so long */
+    LOOK_MS = 3000,   /* at the database, for the story's "after" */
 };
 
 struct settle {
@@ -19,7 +21,9 @@ struct settle {
     struct timer *again;
     int64_t deadline_ms;
     int starts_pending;
-    bool started_again; /* one more try was made: what is still down is reported */
+    int rounds;         /* of starts */
+    bool refused;       /* a start of this round was */
+    bool started_again; /* the last try was made: what is still down is reported */
 };
 
 static void settle_load(void *data);
@@ -90,11 +94,8 @@ static void settle_end(struct run *run)
         describe_success(run);
     log_line(run->failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "run %lld: %s: %s", (long long)run->id,
              story_state(run), run->outcome);
-    story_add(run, end_entry(run));
-    json_t *summary = story_summary(run);
     run->in_flight++;
-    journal_end(runner_journal(run->runner), run->id, summary, on_end_stored, run);
-    json_decref(summary);
+    story_end(run, end_entry(run), on_end_stored);
 }
 
 /* --- what the world looks like now -------------------------------------------------------------
@@ -148,10 +149,10 @@ static void settle_look(struct run *run)
 /* --- what ran before runs again ----------------------------------------------------------------
  */
 
-/* The run may have stopped this one: its stop began, however it ended. */
+/* The run may have stopped this one: its stop began, in this life or before, however it ended. */
 static bool was_stopped(const struct action_run *a)
 {
-    return a->action->kind == ACTION_STOP && a->state != ACTION_SKIPPED;
+    return a->action->kind == ACTION_STOP && story_times_begun(a->run, a->action->id) > 0;
 }
 
 /* The container an action stopped, or the one that somebody put in its place meanwhile. */
@@ -171,38 +172,59 @@ static bool is_the_database(const struct run *run, const struct container *c)
     return false;
 }
 
-/* Somebody signalled it after its last start: a person, or the engine on its own way down. Then an
- * exit code of 0 tells good manners, and not that the work is done. */
-static bool was_told_to_end(const struct run *run, const struct container *c)
+/* The engine told this of it after its last start. */
+static bool was_heard(const struct run *run, const struct container *c, const char *action)
 {
     for (size_t i = 0; i < run->event_count; i++) {
         const struct run_event *event = &run->events[i];
         if (strcmp(event->id, c->id) == 0 && event->time_ns > c->started_ns &&
-            (strcmp(event->action, "kill") == 0 || strcmp(event->action, "stop") == 0))
+            strcmp(event->action, action) == 0)
             return true;
     }
     return false;
+}
+
+/* Somebody signalled it: a person, or the engine on its own way down. Then an exit code of 0 tells
+ * good manners, and not that the work is done. What ended between two lives, nobody heard why. */
+static bool may_be_told_to_end(const struct run *run, const struct container *c)
+{
+    return was_heard(run, c, "kill") || was_heard(run, c, "stop") ||
+           (run->resumed && !was_heard(run, c, "die"));
 }
 
 bool settle_has_finished(const struct run *run, const struct container *c)
 {
     return c->state == CONTAINER_EXITED && c->exit_code == 0 &&
            c->started_ns / 1000000 >= run->started_wall_ms && c->finished_ns > c->started_ns &&
-           !is_the_database(run, c) && !was_told_to_end(run, c);
+           !is_the_database(run, c) && !may_be_told_to_end(run, c);
 }
 
-static void leave_stopped(struct run *run, const struct action *action, const struct container *c)
+/* Takes `text` over. What a plan stops twice is named once. */
+static void leave_stopped(struct run *run, char *text)
 {
-    CLEANUP_FREE char *why =
-        !c ? mem_printf("%s (it was removed: docker-compose up -d %s makes it anew)",
-                        action->container, action->service)
-           : mem_printf("%s (%s, exit code %d%s%s)", action->container,
-                        container_state_name(c->state), c->exit_code, *c->error ? ": " : "",
-                        c->error);
+    CLEANUP_FREE char *why = text;
     for (size_t i = 0; i < json_array_size(run->left_stopped); i++)
         if (strcmp(json_string_value(json_array_get(run->left_stopped, i)), why) == 0)
             return;
     json_array_append_new(run->left_stopped, json_lossy_string(why, strlen(why)));
+}
+
+static char *how_it_is(const struct container *c)
+{
+    return mem_printf("%s, exit code %d%s%s", container_state_name(c->state), c->exit_code,
+                      *c->error ? ": " : "", c->error);
+}
+
+/* What ended by itself is started once more and then left; what was not started is tried again. */
+static void settle_started(struct run *run)
+{
+    struct settle *settle = run->settle;
+    settle->started_again = !settle->refused || settle->rounds >= STARTS_MAX;
+    if (settle->started_again)
+        settle_load(run); /* where the engine is away it is waited for */
+    else
+        timer_start(settle->again, SETTLE_AGAIN_MS << (settle->rounds - 1));
+    settle->refused = false;
 }
 
 static void on_started_again(void *data, const struct err *e, bool changed)
@@ -212,51 +234,135 @@ static void on_started_again(void *data, const struct err *e, bool changed)
     run->settle->starts_pending--;
     if (!settle_landed(run))
         return;
-    if (e)
+    if (e && run->settle->rounds == 1)
         run_note(run, "starting once more: %s", e->text);
+    run->settle->refused |= e != NULL;
     if (run->settle->starts_pending == 0)
-        settle_load(run); /* where the engine is away it is waited for */
+        settle_started(run);
+}
+
+/* What else was taken and could not be given back. */
+static void tell_what_is_held(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->action_count; i++) {
+        const struct action_run *a = &run->actions[i];
+        if (a->state != ACTION_FAILED)
+            continue;
+        if (a->action->kind == ACTION_RESUME_POOL)
+            leave_stopped(run, mem_printf("%s (it may be paused: RESUME it at its console)",
+                                          a->action->container));
+        else if (a->action->kind == ACTION_UNBLOCK)
+            leave_stopped(
+                run, mem_strdup("the roles of the apps (their logins are held off: see unblock)"));
+    }
+}
+
+/* As far as is known it is down: no start of it has a good end. */
+static bool is_owed(const struct run *run, const struct action *stopped)
+{
+    for (size_t i = 0; i < run->plan->action_count; i++) {
+        const struct action_run *a = &run->actions[i];
+        if (a->action->kind == ACTION_START && a->state == ACTION_DONE &&
+            strcmp(a->action->container_id, stopped->container_id) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* What a stop left behind, when nothing more is done about it; also where not even that is known:
+ * no start has waited for the end of a stop that failed, and a journal that a full disk did not
+ * keep does not say what an earlier life has stopped. */
+static void tell_what_is_left(struct run *run, const struct action_run *stop)
+{
+    const struct action *action = stop->action;
+    struct container *c = present_container(run->settle->stack, action);
+    CLEANUP_FREE char *how = c ? how_it_is(c) : NULL;
+    bool up = c && (container_is_up(c) || settle_has_finished(run, c));
+    if (!was_stopped(stop)) {
+        if (run->resumed && c && !up)
+            leave_stopped(run, mem_printf("%s (%s; the journal does not say whether this run "
+                                          "stopped it)",
+                                          action->container, how));
+    } else if (!c) {
+        leave_stopped(run, mem_printf("%s (it was removed: docker-compose up -d %s makes it anew)",
+                                      action->container, action->service));
+    } else if (!up) {
+        leave_stopped(run, mem_printf("%s (%s)", action->container, how));
+    } else if (stop->state == ACTION_FAILED && is_owed(run, action)) {
+        leave_stopped(run, mem_printf("%s (%s, but its stop may still be under way)",
+                                      action->container, container_state_name(c->state)));
+    }
+}
+
+static void settle_start_again(struct run *run, const struct container *c)
+{
+    if (run->settle->rounds == 0)
+        run_note(run, "%s is not running after the run; starting it once more", c->name);
+    run->settle->starts_pending++;
+    run->in_flight++;
+    docker_start(runner_docker(run->runner), c->id, START_MS, on_started_again, run);
 }
 
 static void settle_examine(struct run *run)
 {
     struct settle *settle = run->settle;
-    for (size_t i = 0; i < run->plan->action_count; i++) {
+    for (size_t i = 0; i < run->plan->action_count && !settle->started_again; i++) {
         const struct action_run *a = &run->actions[i];
-        if (!was_stopped(a))
-            continue;
-        struct container *c = present_container(settle->stack, a->action);
-        if (c && (container_is_up(c) || settle_has_finished(run, c)))
-            continue;
-        if (!c || settle->started_again) {
-            leave_stopped(run, a->action, c);
-            continue;
-        }
-        run_note(run, "%s is not running after the run; starting it once more", c->name);
-        settle->starts_pending++;
-        run->in_flight++;
-        docker_start(runner_docker(run->runner), c->id, START_MS, on_started_again, run);
+        struct container *c = was_stopped(a) ? present_container(settle->stack, a->action) : NULL;
+        if (c && !container_is_up(c) && !settle_has_finished(run, c))
+            settle_start_again(run, c);
     }
-    if (settle->starts_pending > 0)
-        settle->started_again = true;
-    else
-        settle_look(run);
+    if (settle->starts_pending > 0) {
+        settle->rounds++;
+        return;
+    }
+    for (size_t i = 0; i < run->plan->action_count; i++)
+        if (run->actions[i].action->kind == ACTION_STOP)
+            tell_what_is_left(run, &run->actions[i]);
+    tell_what_is_held(run);
+    settle_look(run);
 }
 
+static void on_started_blind(void *data, const struct err *e, bool changed)
+{
+    struct action_run *a = data;
+    struct run *run = a->run;
+    run->settle->starts_pending--;
+    if (!settle_landed(run))
+        return;
+    if (e)
+        leave_stopped(run, mem_printf("%s (unknown: %s)", a->action->container, e->text));
+    else if (!changed && a->state == ACTION_FAILED)
+        leave_stopped(run, mem_printf("%s (unknown: it runs, but its stop may still be under way)",
+                                      a->action->container));
+    if (run->settle->starts_pending == 0)
+        settle_end(run);
+}
+
+/* The Engine tells nothing that can be read: what is owed is started all the same, as it may still
+ * do what it is asked. What was started before is not touched: it may have done its work. */
 static void settle_blind(struct run *run, const struct err *e)
 {
-    for (size_t i = 0; i < run->plan->action_count; i++) {
-        const struct action_run *a = &run->actions[i];
-        if (was_stopped(a)) {
-            CLEANUP_FREE char *text = mem_printf("%s (unknown: %s)", a->action->container, e->text);
-            json_array_append_new(run->left_stopped, json_lossy_string(text, strlen(text)));
-        }
-    }
+    run_note(run, "the stack could not be looked at: %s", e->text);
     run->failed = true;
     if (!*run->outcome)
         snprintf(run->outcome, sizeof run->outcome, "the stack could not be looked at: %.*s", 600,
                  e->text);
-    settle_end(run);
+    for (size_t i = 0; i < run->plan->action_count; i++) {
+        struct action_run *a = &run->actions[i];
+        if (run->resumed && a->action->kind == ACTION_STOP && !was_stopped(a))
+            leave_stopped(run, mem_printf("%s (unknown: the journal does not say whether this run "
+                                          "stopped it)",
+                                          a->action->container));
+        if (!was_stopped(a) || !is_owed(run, a->action))
+            continue;
+        run->settle->starts_pending++;
+        run->in_flight++;
+        docker_start(runner_docker(run->runner), a->action->container_id, BLIND_MS,
+                     on_started_blind, a);
+    }
+    if (run->settle->starts_pending == 0)
+        settle_end(run);
 }
 
 static void on_loaded(void *data, const struct err *e, struct stack *stack)
@@ -282,7 +388,7 @@ static void settle_load(void *data)
 {
     struct run *run = data;
     run->in_flight++;
-    stack_load(runner_docker(run->runner), runner_selector(run->runner), LOAD_MS, on_loaded, run);
+    run_load_stack(run, LOAD_MS, on_loaded, run);
 }
 
 void settle_begin(struct run *run)

@@ -4,10 +4,9 @@
  * It asks everything at the same time and takes what has come when its time is over: evidence must
  * not hold up a recovery. */
 #include "base/mem.h"
-#include "playbooks/holders.h"
 #include "playbooks/run_private.h"
 
-enum { LOG_TAIL = 20, LOAD_MS = 5000, PROBE_MS = 3000 };
+enum { LOG_TAIL = 20, LOAD_MS = 5000, PROBE_MS = 3000, FIND_MS = 2000 };
 
 struct capture_log {
     struct action_run *a;
@@ -106,6 +105,29 @@ static void ask_logs(struct action_run *a, const struct container *c)
 /* --- connections -------------------------------------------------------------------------------
  */
 
+static void on_found(void *data, const struct holders *holders)
+{
+    struct action_run *a = data;
+    struct capture_work *work = a->work;
+    if (!capture_landed(a))
+        return;
+    work->connections_got = true;
+    add_evidence(a->run, "connections", holders_json(holders));
+    capture_check(a);
+}
+
+static void tell_before(json_t *world, const struct db_activity *activity)
+{
+    json_t *before = json_object();
+    json_set_int(before, "used", activity->used);
+    json_set_int(before, "max", activity->max_connections);
+    json_object_set_new(before, "utilization", json_real(db_activity_utilization(activity)));
+    json_object_set_new(world, "connections", before);
+    /* A superuser's probe gets in by a reserved slot where every app is refused. */
+    if (activity->available <= 0)
+        json_set_text(world, "database", db_state_name(DB_EXHAUSTED));
+}
+
 static void on_activity(void *data, const struct err *e, const struct db_activity *activity)
 {
     struct action_run *a = data;
@@ -115,23 +137,14 @@ static void on_activity(void *data, const struct err *e, const struct db_activit
         return;
     if (e) {
         run_note(run, "evidence: %s", e->text);
-    } else {
-        json_t *connections = holders_json(activity, work->stack);
-        work->connections_got = true;
-        if (run->before) {
-            json_t *before = json_object();
-            json_set_int(before, "used", activity->used);
-            json_set_int(before, "max", activity->max_connections);
-            json_object_set_new(before, "utilization",
-                                json_real(db_activity_utilization(activity)));
-            json_object_set_new(run->before, "connections", before);
-            /* A superuser's probe gets in by a reserved slot where every app is refused. */
-            if (activity->available <= 0)
-                json_set_text(run->before, "database", db_state_name(DB_EXHAUSTED));
-        }
-        add_evidence(run, "connections", connections);
+        capture_check(a);
+        return;
     }
-    capture_check(a);
+    if (run->before)
+        tell_before(run->before, activity);
+    work->open++;
+    step_begins(
+        a, holders_find(runner_holders(run->runner), activity, work->stack, FIND_MS, on_found, a));
 }
 
 static void on_probed(void *data, const struct db_probe *probe)
@@ -202,8 +215,7 @@ static void capture_start(struct action_run *a)
 {
     a->work = mem_new(sizeof(struct capture_work));
     step_says(a, "asking for connections and logs");
-    step_begins(a, stack_load(runner_docker(a->run->runner), runner_selector(a->run->runner),
-                              LOAD_MS, on_loaded, a));
+    step_begins(a, run_load_stack(a->run, LOAD_MS, on_loaded, a));
 }
 
 /* What has come is kept; what has not, is done without. */

@@ -2,20 +2,31 @@
  * cannot answer. See step_with_database in run_private.h. */
 #include "playbooks/run_private.h"
 
+#include <string.h>
+
 enum { LOAD_MS = 5000, PROBE_MS = 3000 };
 
 static void database_known(struct action_run *a);
 
+static void no_database(struct action_run *a, const struct err *e)
+{
+    if (a->without_database)
+        a->without_database(a, e);
+    else
+        step_fail(a, e);
+}
+
+bool step_is_turned_away(const struct db_probe *probe)
+{
+    static const char *const no_such_database = "3D000", *const takes_no_logins = "55000";
+    return probe->state == DB_AUTH_FAILED || strcmp(probe->sqlstate, no_such_database) == 0 ||
+           strcmp(probe->sqlstate, takes_no_logins) == 0;
+}
+
+/* Exhausted, there is still a reserved slot or the back door; turned away, the back door. */
 static bool can_be_asked(const struct db_probe *probe)
 {
-    switch (probe->state) {
-    case DB_READY:
-    case DB_EXHAUSTED:   /* the lifeline's place is taken by a reserved slot or the back door */
-    case DB_AUTH_FAILED: /* the back door may do */
-        return true;
-    default:
-        return false;
-    }
+    return probe->state == DB_READY || probe->state == DB_EXHAUSTED || step_is_turned_away(probe);
 }
 
 static void on_probed(void *data, const struct db_probe *probe)
@@ -26,7 +37,7 @@ static void on_probed(void *data, const struct db_probe *probe)
     if (can_be_asked(probe))
         a->with_database(a, reach_db(runner_reach(a->run->runner)));
     else
-        step_fail(a, &probe->why);
+        no_database(a, &probe->why);
 }
 
 static void on_loaded(void *data, const struct err *e, struct stack *stack)
@@ -43,7 +54,7 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
         e = &failure;
     }
     if (e)
-        step_fail(a, e);
+        no_database(a, e);
     else
         database_known(a);
 }
@@ -52,8 +63,7 @@ static void database_known(struct action_run *a)
 {
     struct db *db = reach_db(runner_reach(a->run->runner));
     if (!db)
-        step_begins(a, stack_load(runner_docker(a->run->runner), runner_selector(a->run->runner),
-                                  LOAD_MS, on_loaded, a));
+        step_begins(a, run_load_stack(a->run, LOAD_MS, on_loaded, a));
     else if (db_lifeline_is_open(db))
         a->with_database(a, db);
     else
@@ -62,6 +72,13 @@ static void database_known(struct action_run *a)
 
 void step_with_database(struct action_run *a, void (*then)(struct action_run *a, struct db *db))
 {
+    step_try_database(a, then, NULL);
+}
+
+void step_try_database(struct action_run *a, void (*then)(struct action_run *a, struct db *db),
+                       void (*otherwise)(struct action_run *a, const struct err *e))
+{
     a->with_database = then;
+    a->without_database = otherwise;
     database_known(a);
 }

@@ -2,13 +2,15 @@
  *
  * The Engine answers "already running" (304) also to a start that comes while a stop is still under
  * way, and the start is lost then; and for a container that waits in its restart policy's back-off,
- * where nothing runs. So a 304 is believed only when the stop is known to have ended. */
+ * where nothing runs. So a 304 is believed only when the stop is known to have ended, or when it
+ * has been waited for as long as any stop of this container may take; and what does not run after a
+ * 304 was not started: once more. */
 #include "base/mem.h"
 #include "playbooks/run_private.h"
 
 #include <string.h>
 
-enum { START_MS = 60000, INSPECT_MS = 5000, STOP_TAIL_MS = 25000 };
+enum { START_MS = 60000, INSPECT_MS = 5000, STOP_TAIL_MS = 25000, AGAIN_MAX_MS = 1000 };
 
 struct start_work {
     bool changed; /* the Engine started it: it was not running */
@@ -17,6 +19,7 @@ struct start_work {
 
 static void start_begin(void *data);
 static void start_inspect(struct action_run *a);
+static void on_exited(void *data, const struct err *e, int64_t exit_code);
 
 /* The stop of the same container in this run has an answer: it is not under way any more. */
 static bool stop_is_over(const struct action_run *a)
@@ -30,6 +33,22 @@ static bool stop_is_over(const struct action_run *a)
             return false;
     }
     return true;
+}
+
+/* The grace is the stop's; beyond it the Engine itself may need a while. */
+static int64_t stop_ms(const struct action_run *a)
+{
+    const struct action_run *stop = step_taker(a);
+    return (stop ? (int64_t)stop->action->grace_s * 1000 : 0) + STOP_TAIL_MS;
+}
+
+static void start_behind_stop(struct action_run *a, const struct container *c)
+{
+    char limit[DURATION_MAX];
+    step_says(a, "a stop may still be under way; waiting for its end, %s at the most",
+              duration_text(stop_ms(a), limit));
+    step_extend(a, stop_ms(a) + START_MS);
+    step_begins(a, docker_wait(runner_docker(a->run->runner), c->id, stop_ms(a), on_exited, a));
 }
 
 static void on_exited(void *data, const struct err *e, int64_t exit_code)
@@ -75,11 +94,11 @@ static void start_judge(struct action_run *a, const struct container *c)
         work->restarted = true;
         step_begins(a, docker_restart(docker, c->id, a->action->grace_s, on_restarted, a));
     } else if (c->state == CONTAINER_RUNNING && !stop_is_over(a) && !work->waited) {
-        step_says(a, "a stop may still be under way; waiting for its end");
-        step_extend(a, STOP_TAIL_MS + START_MS);
-        step_begins(a, docker_wait(docker, c->id, STOP_TAIL_MS, on_exited, a));
+        start_behind_stop(a, c);
     } else if (container_is_up(c)) {
         step_finish(a, NULL, work->changed || work->restarted ? "started" : "was running already");
+    } else if (!work->changed && !work->restarted) {
+        step_again(a, start_begin, AGAIN_MAX_MS); /* a stop has ended behind the 304 */
     } else if (c->exit_code == 0) {
         step_finish(a, NULL, "ran and ended with exit code 0");
     } else {
@@ -141,7 +160,7 @@ static void start_begin(void *data)
 static void start_start(struct action_run *a)
 {
     a->work = mem_new(sizeof(struct start_work));
-    start_begin(a);
+    step_pass_gate(a, start_begin);
 }
 
 const struct step_class step_start = {.start = start_start, .owed = true, .patient = true};

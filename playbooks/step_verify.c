@@ -18,14 +18,15 @@ struct verify_work {
 static void verify_look(void *data);
 
 /* The first container of the run that is not as it should be; NULL when all are. Only what ran
- * before is looked at: other containers are none of this run's business. */
+ * before is looked at, or only what the run has moved: others are none of its business. */
 static const struct container *find_sick(const struct action_run *a, const struct stack *stack)
 {
     for (size_t s = 0; s < stack->service_count; s++) {
         const struct stack_service *service = &stack->services[s];
         for (size_t i = 0; service->role != ROLE_IGNORE && i < service->container_count; i++) {
             const struct container *c = service->containers[i];
-            bool ours = container_is_up(c) && c->state != CONTAINER_PAUSED;
+            bool ours = !a->action->step->selected_healthy && container_is_up(c) &&
+                        c->state != CONTAINER_PAUSED;
             for (size_t k = 0; k < a->run->plan->action_count; k++) {
                 const struct action *action = &a->run->plan->actions[k];
                 ours |= action->kind == ACTION_STOP && strcmp(action->container_id, c->id) == 0;
@@ -123,7 +124,7 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
         work->looking = false;
         return;
     }
-    if (!e && a->action->step->services_healthy)
+    if (!e && (a->action->step->services_healthy || a->action->step->selected_healthy))
         sick = find_sick(a, stack);
     if (sick && step_is_over(sick)) {
         work->looking = false;
@@ -150,8 +151,7 @@ static void verify_look(void *data)
     if (work->looking)
         return;
     work->looking = true;
-    step_begins(a, stack_load(runner_docker(a->run->runner), runner_selector(a->run->runner),
-                              LOOK_MS, on_loaded, a));
+    step_begins(a, run_load_stack(a->run, LOOK_MS, on_loaded, a));
 }
 
 static void verify_event(struct action_run *a, const struct docker_event *event)

@@ -2,9 +2,12 @@
  * says "accepting" in exhaustion too.
  *
  * After a restart the answer must come from the server that was started: its own start time may not
- * lie before the container's. A server that replays its WAL is never given up while it makes
- * progress: progress is a new line in its log (PostgreSQL 15 writes one every ten seconds of
- * replay) or another process title ("startup recovering 0000…2B"). */
+ * lie before the container's. A server that replays its WAL is never given up while it gets on. The
+ * signs of that are what its startup process calls itself ("startup recovering 0000…2B", another
+ * for every 16 MB), in whatever language the server speaks, and the lines that PostgreSQL 15 writes
+ * every ten seconds ("…, elapsed time: 20.00 s, …"). Whatever else is in its log may be of clients,
+ * our own probes among them, and is no sign. */
+#include "base/fault_point.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "playbooks/run_private.h"
@@ -16,6 +19,7 @@ enum {
     PROBE_AGAIN_MAX_MS = 200,
     INSPECT_MS = 5000,
     LOOK_MS = 5000,
+    LINES_LOOKED_AT = 200,    /* clients that are refused write many between two signs */
     CLOCK_SLACK_US = 1000000, /* the postmaster's clock is read before the container's stamp */
 };
 
@@ -24,6 +28,8 @@ struct ready_work {
     int64_t last_refused_ms; /* when a probe last said no */
     uint64_t progress;       /* a hash of the signs of progress */
     bool replaying;          /* the last probe said: starting or recovering */
+    uint64_t seen;           /* what the signs are now, as far as they have been asked for */
+    bool tty;                /* of the container: how its log is read */
     bool judging;            /* the time is over: signs of progress are asked for */
     char last[200];
 };
@@ -34,20 +40,18 @@ static void ready_probe(void *data);
 /* --- progress ----------------------------------------------------------------------------------
  */
 
-static void on_progress_logs(void *data, const struct err *e, const struct docker_log_line *lines,
-                             size_t count)
+static void add_sign(struct action_run *a, const char *text, size_t len)
 {
-    struct action_run *a = data;
     struct ready_work *work = a->work;
-    if (!step_landed(a))
-        return;
+    work->seen = work->seen * 31 + hash_bytes(text, len);
+}
+
+static void ready_judge(struct action_run *a)
+{
+    struct ready_work *work = a->work;
+    bool moved = work->seen != work->progress && work->seen != 0;
     work->judging = false;
-    uint64_t progress = 0;
-    for (size_t i = 0; !e && i < count; i++)
-        if (!memmem(lines[i].text, lines[i].len, "the database system is", 22)) /* our own probes */
-            progress = progress * 31 + hash_bytes(lines[i].text, lines[i].len);
-    bool moved = progress != work->progress && progress != 0;
-    work->progress = progress;
+    work->progress = work->seen;
     if (moved) {
         step_calm(a);
         step_says(a, "replaying its WAL and making progress: given more time");
@@ -64,6 +68,31 @@ static void on_progress_logs(void *data, const struct err *e, const struct docke
     step_fail(a, &failure);
 }
 
+static void on_titles(void *data, const struct err *e, const char *const *commands, size_t count)
+{
+    struct action_run *a = data;
+    if (!step_landed(a))
+        return;
+    for (size_t i = 0; !e && i < count; i++)
+        if (strstr(commands[i], "recovering"))
+            add_sign(a, commands[i], strlen(commands[i]));
+    ready_judge(a);
+}
+
+static void on_progress_logs(void *data, const struct err *e, const struct docker_log_line *lines,
+                             size_t count)
+{
+    static const char sign[] = "elapsed time: ";
+    struct action_run *a = data;
+    if (!step_landed(a))
+        return;
+    for (size_t i = 0; !e && i < count; i++)
+        if (memmem(lines[i].text, lines[i].len, sign, strlen(sign)))
+            add_sign(a, lines[i].text, lines[i].len);
+    step_begins(a, docker_top(runner_docker(a->run->runner), a->action->container_id, LOOK_MS,
+                              on_titles, a));
+}
+
 /* The time is over. A server that starts up is asked for signs of life before it is given up. */
 static bool ready_deadline(struct action_run *a)
 {
@@ -71,10 +100,11 @@ static bool ready_deadline(struct action_run *a)
     if (!work->replaying)
         return false;
     work->judging = true;
+    work->seen = 0;
     if (a->again)
         timer_stop(a->again);
-    step_begins(a, docker_logs(runner_docker(a->run->runner), a->action->container_id, false, 20, 0,
-                               LOOK_MS, on_progress_logs, a));
+    step_begins(a, docker_logs(runner_docker(a->run->runner), a->action->container_id, work->tty,
+                               LINES_LOOKED_AT, 0, LOOK_MS, on_progress_logs, a));
     return true;
 }
 
@@ -90,7 +120,7 @@ static void ready_finish(struct action_run *a, const struct db_probe *probe)
     if (work->last_refused_ms)
         a->own_ms = work->last_refused_ms - a->started_ms;
     reach_wake_lifeline(runner_reach(a->run->runner));
-    if (probe->state == DB_AUTH_FAILED) {
+    if (step_is_turned_away(probe)) {
         run_note(a->run, "the database answers, but does not let the supervisor in: %s",
                  probe->why.text);
         step_finish(a, NULL, "answers after %s (the supervisor's login is refused)", took);
@@ -111,17 +141,20 @@ static void on_probed(void *data, const struct db_probe *probe)
 {
     struct action_run *a = data;
     struct ready_work *work = a->work;
+    FAULT_POINT("postgres.probed");
     if (!step_landed(a))
         return;
     if (work->judging && probe->state != DB_READY)
         return; /* on_progress_logs goes on from here */
     bool ready = probe->state == DB_READY && !is_the_old_server(a, probe);
-    if (ready || probe->state == DB_AUTH_FAILED) {
+    if (ready || step_is_turned_away(probe)) {
         ready_finish(a, probe);
         return;
     }
     work->last_refused_ms = loop_now(a->run->loop);
-    work->replaying = probe->state == DB_STARTING || probe->state == DB_RECOVERING;
+    /* One code for all three, and a restart that nobody saw may be called by the wrong name. */
+    work->replaying = probe->state == DB_STARTING || probe->state == DB_RECOVERING ||
+                      probe->state == DB_SHUTTING_DOWN;
     snprintf(work->last, sizeof work->last, "%s", db_state_name(probe->state));
     step_says(a, "%s", db_state_name(probe->state));
     /* Refused for long may mean that the container is down, or has another address now. */
@@ -133,6 +166,7 @@ static void ready_probe(void *data)
 {
     struct action_run *a = data;
     struct db *db = reach_db(runner_reach(a->run->runner));
+    FAULT_POINT("postgres.probe");
     step_begins(a, db_probe(db, PROBE_MS, on_probed, a));
 }
 
@@ -157,6 +191,7 @@ static void on_inspected(void *data, const struct err *e, struct container *c)
         step_fail(a, &failure);
     } else {
         work->container_started_us = c->started_ns / 1000;
+        work->tty = c->tty;
         ready_probe(a);
     }
 }

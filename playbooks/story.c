@@ -31,6 +31,16 @@ void story_add(struct run *run, json_t *entry)
     story_add_then(run, entry, NULL, NULL);
 }
 
+void story_end(struct run *run, json_t *entry, loop_fn done)
+{
+    stamp(run, entry, true);
+    json_array_append_new(run->entries, entry);
+    json_t *summary = story_summary(run);
+    journal_end(runner_journal(run->runner), run->id, entry, summary, done, run);
+    json_decref(summary);
+    runner_tell(run->runner, NULL);
+}
+
 void story_tell(struct run *run, json_t *entry)
 {
     stamp(run, entry, false);
@@ -74,6 +84,56 @@ json_t *story_action(const struct action_run *a, const char *text, const struct 
     return entry;
 }
 
+static bool is_entry_of(const json_t *entry, const char *type, const char *action)
+{
+    return strcmp(json_text_at(entry, "type", ""), type) == 0 &&
+           strcmp(json_text_at(entry, "action", ""), action) == 0;
+}
+
+static bool is_state_of(const json_t *entry, const char *action, const char *state)
+{
+    return is_entry_of(entry, "action", action) &&
+           strcmp(json_text_at(entry, "state", ""), state) == 0;
+}
+
+const json_t *story_last(const struct run *run, const char *action, const char *state)
+{
+    for (size_t i = json_array_size(run->entries); i > 0; i--)
+        if (is_state_of(json_array_get(run->entries, i - 1), action, state))
+            return json_array_get(run->entries, i - 1);
+    return NULL;
+}
+
+int story_times_begun(const struct run *run, const char *action)
+{
+    int count = 0;
+    for (size_t i = 0; i < json_array_size(run->entries); i++) {
+        const json_t *entry = json_array_get(run->entries, i);
+        count += is_state_of(entry, action, "running");
+    }
+    return count;
+}
+
+void story_keep_then(struct action_run *a, const char *text, json_t *detail, loop_fn done)
+{
+    json_t *entry = json_object();
+    json_set_text(entry, "type", "note");
+    json_set_text(entry, "action", a->action->id);
+    json_set_text(entry, "text", text);
+    json_object_set_new(entry, "detail", detail);
+    story_add_then(a->run, entry, done, a);
+}
+
+const json_t *story_kept(const struct run *run, const char *action)
+{
+    for (size_t i = json_array_size(run->entries); i > 0; i--) {
+        const json_t *entry = json_array_get(run->entries, i - 1);
+        if (is_entry_of(entry, "note", action) && json_at(entry, "detail"))
+            return json_at(entry, "detail");
+    }
+    return NULL;
+}
+
 /* --- summary -----------------------------------------------------------------------------------
  */
 
@@ -86,9 +146,7 @@ const char *story_state(const struct run *run)
 
 int64_t story_took_ms(const struct run *run)
 {
-    /* A resumed run has no monotonic beginning in this life. */
-    return run->resumed ? clock_wall_ms() - run->started_wall_ms
-                        : loop_now(run->loop) - run->started_ms;
+    return loop_now(run->loop) - run->started_ms;
 }
 
 json_t *story_summary(const struct run *run)

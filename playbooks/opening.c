@@ -1,0 +1,267 @@
+/* From a request to a run: single flight, who may join, the plan that was agreed to. See run.h for
+ * runner_start(), runner_private.h for the rest. */
+#include "base/mem.h"
+#include "playbooks/runner_private.h"
+
+#include <string.h>
+
+/* Somebody who is told when the run has begun. */
+struct waiter {
+    struct waiter *next;
+    runner_start_fn done;
+    void *data;
+    bool joined;
+};
+
+/* A request on its way from being asked to being a run. */
+struct opening {
+    struct runner *runner;
+    char *playbook, *plan_id, *trigger, *requester;
+    json_t *options;
+    struct plan *plan;
+    struct stack *stack;
+    struct waiter *waiters;
+    bool behind; /* a run that has ended, and is not gone yet */
+};
+
+static void waiter_add(struct waiter **list, runner_start_fn done, void *data, bool joined)
+{
+    struct waiter *waiter = mem_new(sizeof *waiter);
+    *waiter = (struct waiter){.next = *list, .done = done, .data = data, .joined = joined};
+    *list = waiter;
+}
+
+static void opening_free(struct opening *opening)
+{
+    plan_unref(opening->plan);
+    stack_unref(opening->stack);
+    json_decref(opening->options);
+    free(opening->playbook);
+    free(opening->plan_id);
+    free(opening->trigger);
+    free(opening->requester);
+    free(opening);
+}
+
+/* Tells everybody who waits for this request, and forgets it. */
+static void opening_close(struct opening *opening, const struct err *e, int64_t run)
+{
+    struct runner *runner = opening->runner;
+    runner->opening = NULL;
+    for (struct waiter *waiter = opening->waiters; waiter;) {
+        struct waiter *next = waiter->next;
+        waiter->done(waiter->data, e, run, waiter->joined, e ? NULL : opening->plan);
+        free(waiter);
+        waiter = next;
+    }
+    opening_free(opening);
+    if (!runner->run && runner->on_drained)
+        runner_ended(runner);
+}
+
+static void on_run_stored(void *data, int64_t id)
+{
+    struct opening *opening = data;
+    struct run *run = opening->runner->run;
+    struct runner *runner = opening->runner;
+    run->id = id;
+    runner__begin(runner);
+    opening_close(opening, NULL, id);
+    if (runner->on_drained)
+        run_drain(run);
+}
+
+static void opening_begin(struct opening *opening)
+{
+    struct runner *runner = opening->runner;
+    struct run *run =
+        run_new(runner, opening->plan, opening->stack, opening->trigger, opening->requester);
+    runner->run = run;
+    run->started_ms = loop_now(runner->loop);
+    run->started_wall_ms = clock_wall_ms();
+    run->before = json_object();
+    json_object_set_new(run->before, "containers", story_containers(opening->stack));
+    json_t *summary = story_summary(run);
+    json_t *plan = plan_json(opening->plan);
+    journal_begin(runner->journal, summary, plan, on_run_stored, opening);
+    json_decref(summary);
+    json_decref(plan);
+}
+
+static int check_plan_id(const struct opening *opening, struct err *e)
+{
+    if (!opening->plan_id || strcmp(opening->plan_id, opening->plan->id) == 0)
+        return 0;
+    err_set(e, ERR_REFUSED, "the stack has changed: the plan is now %s, not %s", opening->plan->id,
+            opening->plan_id);
+    err_hint(e, "look at the new plan: supervisorctl recover %s --plan", opening->playbook);
+    return -(int)ERR_REFUSED;
+}
+
+static void on_opening_stack(void *data, const struct err *e, struct stack *stack)
+{
+    struct opening *opening = data;
+    struct err failure;
+    int status = 0;
+    if (e) {
+        failure = *e;
+        status = -(int)e->code;
+    } else {
+        opening->stack = stack_ref(stack);
+        status = runner__make_plan(opening->runner, opening->playbook, opening->options, stack,
+                                   &opening->plan, &failure);
+    }
+    if (status == 0)
+        status = check_plan_id(opening, &failure);
+    if (status == 0 && opening->runner->draining)
+        status = runner__refuse_stopping(&failure);
+    if (status == 0)
+        opening_begin(opening);
+    else
+        opening_close(opening, &failure, 0);
+}
+
+bool opening_is_behind(const struct opening *opening)
+{
+    return opening->behind;
+}
+
+void opening_load(struct opening *opening)
+{
+    struct runner *runner = opening->runner;
+    opening->behind = false;
+    stack_load(runner->docker, runner->selector, STACK_LOAD_MS, on_opening_stack, opening);
+}
+
+static void refuse_beside(const struct runner *runner, const char *present, struct err *e)
+{
+    int64_t run = runner_present(runner); /* 0: it is about to begin */
+    if (run)
+        err_set(e, ERR_REFUSED, "another run is under way: %s (run %lld)", present, (long long)run);
+    else
+        err_set(e, ERR_REFUSED, "another run is under way: %s", present);
+    err_hint(e, "supervisorctl attach follows it, supervisorctl abort ends it");
+}
+
+/* Whether a request for this playbook may join the run, or the request, that is there: the same
+ * playbook with the same settings, for the same containers. Else it is refused. */
+static bool may_join(const struct runner *runner, const struct playbook *present, const char *name,
+                     const json_t *options, struct err *e)
+{
+    if (strcmp(present->name, name) != 0) {
+        refuse_beside(runner, present->name, e);
+        return false;
+    }
+    struct playbook *wanted = runner__find_playbook(runner, name, options, e);
+    bool same = wanted && json_equal(wanted->source, present->source);
+    if (wanted && !same) {
+        err_set(e, ERR_REFUSED,
+                "%s is under way for other containers, or with other settings (run %lld)", name,
+                (long long)runner_present(runner));
+        err_hint(e, "supervisorctl attach follows it; ask again when it is over");
+    }
+    playbook_unref(wanted);
+    return same;
+}
+
+/* A request that came before it was known that a run of an earlier life is carried on. */
+void opening_meets_run(struct opening *opening)
+{
+    struct run *run = opening->runner->run;
+    struct err e;
+    if (!may_join(opening->runner, run->plan->playbook, opening->playbook, opening->options, &e)) {
+        opening_close(opening, &e, 0);
+        return;
+    }
+    opening->plan = plan_ref(run->plan);
+    for (struct waiter *waiter = opening->waiters; waiter; waiter = waiter->next)
+        waiter->joined = true;
+    opening_close(opening, NULL, run->id);
+}
+
+/* An answer that is known at once comes by a deferred call all the same. */
+struct answer {
+    struct runner *runner;
+    runner_start_fn done;
+    void *data;
+    struct err e;
+    int64_t run;
+    struct plan *plan;
+};
+
+static void on_answer(void *data)
+{
+    struct answer *answer = data;
+    bool refused = err_is_set(&answer->e);
+    answer->done(answer->data, refused ? &answer->e : NULL, answer->run, !refused, answer->plan);
+    plan_unref(answer->plan);
+    free(answer);
+}
+
+static struct answer *answer_later(struct runner *runner, runner_start_fn done, void *data)
+{
+    struct answer *answer = mem_new(sizeof *answer);
+    answer->runner = runner;
+    answer->done = done;
+    answer->data = data;
+    loop_defer(runner->loop, on_answer, answer);
+    return answer;
+}
+
+static void answer_run(struct answer *answer, const struct run *run)
+{
+    answer->run = run->id;
+    answer->plan = plan_ref(run->plan);
+}
+
+/* Joins what is under way when it is the same playbook; refuses another. */
+static void join_or_refuse(struct runner *runner, const struct run_request *request,
+                           runner_start_fn done, void *data)
+{
+    struct opening *opening = runner->opening;
+    struct err e;
+    struct playbook *present =
+        opening ? runner__find_playbook(runner, opening->playbook, opening->options, &e)
+                : playbook_ref(runner->run->plan->playbook);
+    /* A request that is about to fail fails for everybody who waits for it. */
+    bool joins = !present || may_join(runner, present, request->playbook, request->options, &e);
+    const char *plan_id = opening ? opening->plan_id : runner->run->plan->id;
+    if (joins && request->plan_id && (!plan_id || strcmp(request->plan_id, plan_id) != 0)) {
+        refuse_beside(runner, request->playbook, &e); /* who named a plan gets it, or nothing */
+        joins = false;
+    }
+    if (!joins)
+        err_copy(&answer_later(runner, done, data)->e, &e);
+    else if (opening)
+        waiter_add(&opening->waiters, done, data, true);
+    else
+        answer_run(answer_later(runner, done, data), runner->run);
+    playbook_unref(present);
+}
+
+void runner_start(struct runner *runner, const struct run_request *request, runner_start_fn done,
+                  void *data)
+{
+    bool ending = runner->run && runner->run->phase == RUN_ENDED; /* its end is being stored */
+    if (runner->draining) {
+        runner__refuse_stopping(&answer_later(runner, done, data)->e);
+        return;
+    }
+    if (runner->opening || (runner->run && !ending)) {
+        join_or_refuse(runner, request, done, data);
+        return;
+    }
+    struct opening *opening = mem_new(sizeof *opening);
+    runner->opening = opening;
+    opening->runner = runner;
+    opening->playbook = mem_strdup(request->playbook);
+    opening->plan_id = mem_strdup(request->plan_id);
+    opening->trigger = mem_strdup(request->trigger);
+    opening->requester = mem_strdup(request->requester);
+    opening->options = json_deep_copy(request->options);
+    waiter_add(&opening->waiters, done, data, false);
+    opening->behind = ending;
+    /* Else it waits until the journal has told of an unfinished run, or has the end of the last. */
+    if (!runner->resuming && !ending)
+        opening_load(opening);
+}
