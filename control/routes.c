@@ -8,7 +8,17 @@
 #include <ctype.h>
 #include <string.h>
 
-enum field_kind { FIELD_TEXT, FIELD_FLAG, FIELD_AGE, FIELD_NAMES, FIELD_RULES };
+enum field_kind {
+    FIELD_TEXT,
+    FIELD_FLAG,
+    FIELD_AGE,
+    FIELD_DURATION,
+    FIELD_COUNT, /* as text, from 1 */
+    FIELD_NAMES,
+    FIELD_WHOM, /* names, or one text with commas */
+    FIELD_RULES,
+    FIELD_ANYTHING, /* the operation's own to check */
+};
 
 struct field {
     const char *name; /* NULL ends a list */
@@ -17,22 +27,26 @@ struct field {
 };
 
 /* What `clean` may be told, in a request of its own and as a run's options: the settings of a
- * playbook's clean step under the same names. */
+ * playbook's clean step under the same names. A run may be told of services, too. */
 #define CLEAN_RULES                                                                                \
     {"idle", FIELD_AGE, false}, {"idle_in_transaction", FIELD_AGE, false},                         \
         {"applications", FIELD_NAMES, false}, {"roles", FIELD_NAMES, false},                       \
         {"databases", FIELD_NAMES, false}, {"clients", FIELD_NAMES, false},                        \
-        {"containers", FIELD_NAMES, false}, {"protect", FIELD_NAMES, false},                       \
+        {"containers", FIELD_WHOM, false}, {"protect", FIELD_NAMES, false},                        \
         {"superusers", FIELD_FLAG, false},                                                         \
     {                                                                                              \
         "all", FIELD_FLAG, false                                                                   \
     }
 
 static const struct field no_fields[] = {{.name = NULL}};
-static const struct field clean_rules[] = {CLEAN_RULES, {.name = NULL}};
 static const struct field clean_fields[] = {
     {"dry_run", FIELD_FLAG, true}, CLEAN_RULES, {.name = NULL}};
-static const struct field plan_query[] = {{"playbook", FIELD_TEXT, true}, {.name = NULL}};
+static const struct field run_options[] = {
+    CLEAN_RULES, {"services", FIELD_WHOM, false}, {.name = NULL}};
+static const struct field plan_query[] = {{"playbook", FIELD_TEXT, true},
+                                          {"containers", FIELD_TEXT, false},
+                                          {"services", FIELD_TEXT, false},
+                                          {.name = NULL}};
 static const struct field start_fields[] = {
     {"playbook", FIELD_TEXT, true},
     {"plan_id", FIELD_TEXT, false},
@@ -41,12 +55,19 @@ static const struct field start_fields[] = {
     {.name = NULL},
 };
 
+static const struct field decisions_query[] = {{"limit", FIELD_COUNT, false}, {.name = NULL}};
+static const struct field pause_fields[] = {
+    {"for", FIELD_DURATION, false}, {"reason", FIELD_TEXT, false}, {.name = NULL}};
+/* Somebody else's object, which may grow: what is not known in it is let pass. */
+static const struct field foreign_fields[] = {{"*", FIELD_ANYTHING, false}, {.name = NULL}};
+
 struct route {
     const char *method;
-    const char *path; /* "ID" stands for a run's number */
+    const char *path; /* "ID" stands for a number */
     const struct field *query;
     const struct field *fields;
     void (*call)(const struct request *request, control_reply_fn reply, void *data);
+    const char *type; /* of the answers; NULL: JSON */
 };
 
 static void call_version(const struct request *r, control_reply_fn reply, void *data)
@@ -66,7 +87,10 @@ static void call_playbooks(const struct request *r, control_reply_fn reply, void
 
 static void call_plan(const struct request *r, control_reply_fn reply, void *data)
 {
-    r->ops->plan(r->app, json_text_at(r->query, "playbook", ""), reply, data);
+    CLEANUP_JSON json_t *options = json_deep_copy(r->query);
+    json_object_del(options, "playbook");
+    r->ops->plan(r->app, json_text_at(r->query, "playbook", ""),
+                 json_object_size(options) ? options : NULL, reply, data);
 }
 
 static void call_connections(const struct request *r, control_reply_fn reply, void *data)
@@ -94,7 +118,7 @@ static void call_runs(const struct request *r, control_reply_fn reply, void *dat
 
 static void call_run(const struct request *r, control_reply_fn reply, void *data)
 {
-    r->ops->run(r->app, r->run, reply, data);
+    r->ops->run(r->app, r->number, reply, data);
 }
 
 static void call_start(const struct request *r, control_reply_fn reply, void *data)
@@ -104,26 +128,101 @@ static void call_start(const struct request *r, control_reply_fn reply, void *da
 
 static void call_abort(const struct request *r, control_reply_fn reply, void *data)
 {
-    r->ops->abort(r->app, r->run, r->requester, reply, data);
+    r->ops->abort(r->app, r->number, r->requester, reply, data);
 }
 
+static void call_policies(const struct request *r, control_reply_fn reply, void *data)
+{
+    r->ops->policies(r->app, reply, data);
+}
+
+static void call_observations(const struct request *r, control_reply_fn reply, void *data)
+{
+    r->ops->observations(r->app, reply, data);
+}
+
+static void call_decisions(const struct request *r, control_reply_fn reply, void *data)
+{
+    enum { DECISIONS_DEFAULT = 50 };
+    const char *limit = json_text_at(r->query, "limit", NULL);
+    /* check_count has seen it. */
+    r->ops->decisions(r->app, limit ? (int)strtol(limit, NULL, 10) : DECISIONS_DEFAULT, reply,
+                      data);
+}
+
+static void call_approve(const struct request *r, control_reply_fn reply, void *data)
+{
+    r->ops->answer(r->app, r->number, true, r->requester, reply, data);
+}
+
+static void call_deny(const struct request *r, control_reply_fn reply, void *data)
+{
+    r->ops->answer(r->app, r->number, false, r->requester, reply, data);
+}
+
+static void call_pause(const struct request *r, control_reply_fn reply, void *data)
+{
+    r->ops->pause(r->app, r->body, r->requester, reply, data);
+}
+
+static void call_resume(const struct request *r, control_reply_fn reply, void *data)
+{
+    r->ops->resume(r->app, r->requester, reply, data);
+}
+
+static void call_alerts(const struct request *r, control_reply_fn reply, void *data)
+{
+    r->ops->alerts(r->app, r->body, r->requester, reply, data);
+}
+
+static void call_page(const struct request *r, control_reply_fn reply, void *data)
+{
+    r->ops->page(r->app, WIRE_PAGE, reply, data);
+}
+
+static void call_style(const struct request *r, control_reply_fn reply, void *data)
+{
+    r->ops->page(r->app, WIRE_STYLE, reply, data);
+}
+
+static void call_metrics(const struct request *r, control_reply_fn reply, void *data)
+{
+    r->ops->metrics(r->app, reply, data);
+}
+
+#define TYPE_PAGE    "text/html; charset=utf-8"
+#define TYPE_STYLE   "text/css; charset=utf-8"
+#define TYPE_METRICS "text/plain; version=0.0.4; charset=utf-8"
+
 static const struct route routes[] = {
-    {"GET", WIRE_VERSION, no_fields, no_fields, call_version},
-    {"GET", WIRE_STATUS, no_fields, no_fields, call_status},
-    {"GET", WIRE_PLAYBOOKS, no_fields, no_fields, call_playbooks},
-    {"GET", WIRE_PLAN, plan_query, no_fields, call_plan},
-    {"GET", WIRE_CONNECTIONS, no_fields, no_fields, call_connections},
-    {"POST", WIRE_CLEAN, no_fields, clean_fields, call_clean},
-    {"GET", WIRE_RUNS, no_fields, no_fields, call_runs},
-    {"POST", WIRE_RUNS, no_fields, start_fields, call_start},
-    {"GET", WIRE_RUNS "/ID", no_fields, no_fields, call_run},
-    {"GET", WIRE_RUNS "/ID" WIRE_EVENTS, no_fields, no_fields, NULL}, /* a stream */
-    {"POST", WIRE_RUNS "/ID" WIRE_ABORT, no_fields, no_fields, call_abort},
+    {"GET", WIRE_VERSION, no_fields, no_fields, call_version, NULL},
+    {"GET", WIRE_STATUS, no_fields, no_fields, call_status, NULL},
+    {"GET", WIRE_PLAYBOOKS, no_fields, no_fields, call_playbooks, NULL},
+    {"GET", WIRE_PLAN, plan_query, no_fields, call_plan, NULL},
+    {"GET", WIRE_CONNECTIONS, no_fields, no_fields, call_connections, NULL},
+    {"POST", WIRE_CLEAN, no_fields, clean_fields, call_clean, NULL},
+    {"GET", WIRE_RUNS, no_fields, no_fields, call_runs, NULL},
+    {"POST", WIRE_RUNS, no_fields, start_fields, call_start, NULL},
+    {"GET", WIRE_RUNS "/ID", no_fields, no_fields, call_run, NULL},
+    {"GET", WIRE_RUNS "/ID" WIRE_EVENTS, no_fields, no_fields, NULL, NULL}, /* a stream */
+    {"POST", WIRE_RUNS "/ID" WIRE_ABORT, no_fields, no_fields, call_abort, NULL},
+    {"GET", WIRE_POLICIES, no_fields, no_fields, call_policies, NULL},
+    {"GET", WIRE_OBSERVATIONS, no_fields, no_fields, call_observations, NULL},
+    {"GET", WIRE_DECISIONS, decisions_query, no_fields, call_decisions, NULL},
+    {"POST", WIRE_DECISIONS "/ID" WIRE_APPROVE, no_fields, no_fields, call_approve, NULL},
+    {"POST", WIRE_DECISIONS "/ID" WIRE_DENY, no_fields, no_fields, call_deny, NULL},
+    {"POST", WIRE_PAUSE, no_fields, pause_fields, call_pause, NULL},
+    {"POST", WIRE_RESUME, no_fields, no_fields, call_resume, NULL},
+    {"POST", WIRE_ALERTS, no_fields, foreign_fields, call_alerts, NULL},
+    {"GET", WIRE_PAGE, no_fields, no_fields, call_page, TYPE_PAGE},
+    {"GET", WIRE_STYLE, no_fields, no_fields, call_style, TYPE_STYLE},
+    /* foreign: scrapers may send parameters of their own */
+    {"GET", WIRE_METRICS, foreign_fields, no_fields, call_metrics, TYPE_METRICS},
 };
 
 /* --- finding -------------------------------------------------------------------------------- */
 
-/* A run's number at *cursor: decimal, from 1, as it is printed; moves behind it. */
+/* A number at *cursor: decimal, from 1, as it is printed; moves behind it. */
 static bool read_number(const char **cursor, int64_t *ret)
 {
     enum { DIGITS_MAX = 18 };
@@ -137,7 +236,7 @@ static bool read_number(const char **cursor, int64_t *ret)
     return true;
 }
 
-static bool path_matches(const char *pattern, const char *path, int64_t *ret_run)
+static bool path_matches(const char *pattern, const char *path, int64_t *ret_number)
 {
     const char *id = strstr(pattern, "ID");
     if (!id)
@@ -146,16 +245,16 @@ static bool path_matches(const char *pattern, const char *path, int64_t *ret_run
     if (strncmp(pattern, path, before) != 0)
         return false;
     const char *cursor = path + before;
-    return read_number(&cursor, ret_run) && strcmp(cursor, id + 2) == 0;
+    return read_number(&cursor, ret_number) && strcmp(cursor, id + 2) == 0;
 }
 
 int control__route_find(const char *method, const char *path, const struct route **ret,
-                        int64_t *ret_run, char allow[static ROUTE_METHODS_MAX], struct err *e)
+                        int64_t *ret_number, char allow[static ROUTE_METHODS_MAX], struct err *e)
 {
     size_t used = 0;
     allow[0] = '\0';
     for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
-        if (!path_matches(routes[i].path, path, ret_run))
+        if (!path_matches(routes[i].path, path, ret_number))
             continue;
         if (strcmp(routes[i].method, method) == 0) {
             *ret = &routes[i];
@@ -179,7 +278,7 @@ int control__route_find(const char *method, const char *path, const struct route
 static const struct field *find_field(const struct field *fields, const char *name)
 {
     for (; fields->name; fields++)
-        if (strcmp(fields->name, name) == 0)
+        if (strcmp(fields->name, name) == 0 || fields->kind == FIELD_ANYTHING)
             return fields;
     return NULL;
 }
@@ -212,6 +311,26 @@ static int check_age(const char *name, const json_t *value, struct err *e)
                    name);
 }
 
+static int check_duration(const char *name, const json_t *value, struct err *e)
+{
+    int64_t ms;
+    const char *text = json_string_value(value);
+    if (text && duration_parse(text, &ms) && ms > 0)
+        return 0;
+    return err_set(e, ERR_INVALID, "field '%s': expected a duration as text (\"90s\", \"30m\")",
+                   name);
+}
+
+static int check_count(const char *name, const json_t *value, struct err *e)
+{
+    enum { DIGITS_MAX = 6 };
+    const char *text = json_string_value(value);
+    size_t digits = text ? strspn(text, "0123456789") : 0;
+    if (digits > 0 && digits <= DIGITS_MAX && !text[digits] && *text != '0')
+        return 0;
+    return err_set(e, ERR_INVALID, "query parameter '%s': expected a number from 1", name);
+}
+
 static int check_names(const char *name, const json_t *value, struct err *e)
 {
     bool fine = json_is_array(value);
@@ -236,11 +355,19 @@ static int check_value(const struct field *field, const json_t *value, struct er
                    : err_set(e, ERR_INVALID, "field '%s': expected true or false", field->name);
     case FIELD_AGE:
         return check_age(field->name, value, e);
+    case FIELD_DURATION:
+        return check_duration(field->name, value, e);
+    case FIELD_COUNT:
+        return check_count(field->name, value, e);
+    case FIELD_ANYTHING:
+        return 0;
     case FIELD_NAMES:
         return check_names(field->name, value, e);
+    case FIELD_WHOM:
+        return json_string_length(value) > 0 ? 0 : check_names(field->name, value, e);
     case FIELD_RULES:
         return json_is_object(value)
-                   ? check_object(clean_rules, "option", value, e)
+                   ? check_object(run_options, "option", value, e)
                    : err_set(e, ERR_INVALID, "field '%s': expected an object", field->name);
     }
     return 0;
@@ -274,6 +401,11 @@ int control__route_check(const struct route *route, const json_t *query, const j
 bool control__route_is_stream(const struct route *route)
 {
     return !route->call;
+}
+
+const char *control__route_type(const struct route *route)
+{
+    return route->type;
 }
 
 void control__route_call(const struct route *route, const struct request *request,

@@ -13,9 +13,11 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control/audit.h"
+#include "control/entrance.h"
 #include "control/peers.h"
+#include "control/reception.h"
 #include "control/routes.h"
-#include "control/socket.h"
 #include "control/sse.h"
 
 #include <assert.h>
@@ -28,6 +30,9 @@ enum {
     HEADER_MEMORY = 32 << 10, /* a connection's: request line, headers and the library's buffers */
     STREAM_BLOCK = 16 << 10,
     DRAIN_ROUNDS = 8,
+    SHARE = 4,        /* one user may have this part of the places */
+    PLACES_KEPT = 8,  /* this part of them is for root and our own user */
+    STREAMS_KEPT = 4, /* and this part of the streams */
 };
 
 struct exchange {
@@ -39,8 +44,10 @@ struct exchange {
     struct buf body;
     bool dispatched;
     bool suspended;
-    int status;   /* of the answer, when there is one */
-    char *answer; /* JSON */
+    struct audit *audit; /* until the outcome is known, or a call has it */
+    int status;          /* of the answer, when there is one */
+    char *answer;
+    const char *type; /* of the answer */
     char allow[ROUTE_METHODS_MAX];
     struct sse *stream;
     uint64_t follow; /* the application's handle; 0 once it is over */
@@ -50,6 +57,8 @@ struct call {
     struct call *next;
     struct control *control; /* NULL once the server is gone */
     uint64_t exchange;
+    struct audit *audit;
+    const char *type; /* of a reply that is a text; NULL: JSON */
 };
 
 struct control {
@@ -57,16 +66,16 @@ struct control {
     const struct control_ops *ops;
     void *app;
     struct control_limits limits;
-    struct listener listener;
+    struct entrance entrance;
     struct MHD_Daemon *daemon;
     struct poll *poll;
     struct timer *wake; /* the library's time-out, or 0 after a resume */
     struct timer *ping;
     struct peers *peers;
+    struct reception *reception;
     struct exchange *exchanges;
     struct call *calls;
     int streams;
-    bool freed_place; /* a connection was closed since the last MHD_run() began */
     bool closing;
 };
 
@@ -76,13 +85,8 @@ static void run_library(void *data)
 {
     struct control *control = data;
     MHD_UNSIGNED_LONG_LONG in_ms;
-    control->freed_place = false;
     MHD_run(control->daemon);
-    /* At its connection limit the library stops listening, and it listens again only at the start
-     * of the first run after a place became free. */
-    if (control->freed_place)
-        timer_start(control->wake, 0);
-    else if (MHD_get_timeout(control->daemon, &in_ms) == MHD_YES)
+    if (MHD_get_timeout(control->daemon, &in_ms) == MHD_YES)
         timer_start(control->wake, in_ms < INT32_MAX ? (int64_t)in_ms : INT32_MAX);
     else
         timer_stop(control->wake);
@@ -126,12 +130,22 @@ static void answer_json(struct exchange *exchange, int status, const json_t *bod
     CLEANUP_FREE char *line = json_line(body);
     exchange->status = status;
     exchange->answer = mem_printf("%s\n", line);
+    exchange->type = "application/json";
+    resume(exchange);
+}
+
+static void answer_text(struct exchange *exchange, const char *type, const json_t *text)
+{
+    exchange->status = 200;
+    exchange->answer = mem_strdup(json_string_value(text));
+    exchange->type = type;
     resume(exchange);
 }
 
 static void answer_error(struct exchange *exchange, int status, const struct err *e)
 {
     json_t *body = json_object();
+    exchange->audit = control__audit_end(exchange->audit, status, e);
     json_object_set_new(body, "error", json_from_err(e));
     answer_json(exchange, status, body);
     json_decref(body);
@@ -150,8 +164,17 @@ static void add_headers(const struct exchange *exchange, struct MHD_Response *re
 {
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    /* For browsers, which the page brings here: nothing but itself, and in nobody's frame. */
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "Content-Security-Policy",
+                            "default-src 'none'; style-src 'self'; base-uri 'none'; "
+                            "form-action 'none'; frame-ancestors 'none'");
+    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
     if (exchange->status == 405)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, exchange->allow);
+    if (exchange->status == 401)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (exchange->status == 503)
         MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
 }
@@ -173,7 +196,7 @@ static enum MHD_Result send_answer(struct exchange *exchange)
     return queue(exchange,
                  MHD_create_response_from_buffer(strlen(exchange->answer), exchange->answer,
                                                  MHD_RESPMEM_MUST_COPY),
-                 "application/json");
+                 exchange->type);
 }
 
 static ssize_t on_stream_read(void *data, uint64_t position, char *out, size_t room)
@@ -199,11 +222,16 @@ static enum MHD_Result send_stream(struct exchange *exchange)
 
 /* --- calls of the application ----------------------------------------------------------------- */
 
-static struct call *call_new(struct exchange *exchange)
+/* Takes the audit along: the line is due also when the client does not wait for the outcome. */
+static struct call *call_new(struct exchange *exchange, const char *type)
 {
     struct call *call = mem_new(sizeof *call);
-    *call = (struct call){
-        .next = exchange->control->calls, .control = exchange->control, .exchange = exchange->id};
+    *call = (struct call){.next = exchange->control->calls,
+                          .control = exchange->control,
+                          .exchange = exchange->id,
+                          .audit = exchange->audit,
+                          .type = type};
+    exchange->audit = NULL;
     exchange->control->calls = call;
     return call;
 }
@@ -227,16 +255,20 @@ static struct exchange *find_exchange(struct control *control, uint64_t id)
 static void on_reply(void *data, const struct err *e, const json_t *body)
 {
     struct call *call = data;
+    const char *type = call->type;
     struct exchange *exchange = NULL;
     if (call->control) {
         call_unlink(call);
         exchange = find_exchange(call->control, call->exchange);
     }
+    control__audit_end(call->audit, e ? control_status_of(e->code) : 200, e);
     free(call);
     if (!exchange)
         return; /* the client is gone, or we are */
     if (e)
         answer_error(exchange, control_status_of(e->code), e);
+    else if (type && json_is_string(body))
+        answer_text(exchange, type, body);
     else
         answer_json(exchange, 200, body);
 }
@@ -270,7 +302,10 @@ static void start_stream(struct exchange *exchange, int64_t run)
 {
     struct control *control = exchange->control;
     struct err e;
-    if (control->streams >= control->limits.streams) {
+    int limit = control->limits.streams;
+    if (!control__peer_is_privileged(exchange->peer))
+        limit -= limit / STREAMS_KEPT;
+    if (control->streams >= limit) {
         err_set(&e, ERR_REFUSED, "%d clients follow runs already", control->streams);
         err_hint(&e, "GET " WIRE_RUNS "/%lld gives the entries so far", (long long)run);
         answer_error(exchange, 503, &e);
@@ -340,7 +375,7 @@ static json_t *parse_body(const struct exchange *exchange, struct err *e)
 }
 
 /* Reads the rest of the request against its route and hands it on. */
-static void perform(struct exchange *exchange, const struct route *route, int64_t run)
+static void perform(struct exchange *exchange, const struct route *route, int64_t number)
 {
     struct control *control = exchange->control;
     struct err e;
@@ -352,39 +387,62 @@ static void perform(struct exchange *exchange, const struct route *route, int64_
         return;
     }
     if (control__route_is_stream(route)) {
-        start_stream(exchange, run);
+        start_stream(exchange, number);
         return;
     }
     struct request request = {.ops = control->ops,
                               .app = control->app,
                               .requester = control__peer_requester(exchange->peer),
-                              .run = run,
+                              .number = number,
                               .query = query,
                               .body = body};
-    control__route_call(route, &request, on_reply, call_new(exchange));
+    control__route_call(route, &request, on_reply, call_new(exchange, control__route_type(route)));
+}
+
+static const char *header_of(const struct exchange *exchange, const char *name)
+{
+    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}
+
+/* Whether the entrance lets the request pass; else it is answered. */
+static bool pass_entrance(struct exchange *exchange, const char *method, const char *path)
+{
+    struct err e;
+    const struct visit visit = {.method = method,
+                                .path = path,
+                                .host = header_of(exchange, MHD_HTTP_HEADER_HOST),
+                                .authorization =
+                                    header_of(exchange, MHD_HTTP_HEADER_AUTHORIZATION)};
+    int refused = control__entrance_check(&exchange->control->entrance, &visit, &e);
+    if (refused)
+        answer_error(exchange, refused, &e);
+    return !refused;
 }
 
 static void dispatch(struct exchange *exchange, const char *method, const char *path)
 {
     const struct route *route = NULL;
-    int64_t run = 0;
+    int64_t number = 0;
     struct err e;
     exchange->dispatched = true;
     control__peer_arrived(exchange->peer);
+    exchange->audit = control__audit_new(control__peer_requester(exchange->peer), method, path);
     if (exchange->control->closing) {
         answer_closing(exchange);
         return;
     }
+    if (!pass_entrance(exchange, method, path))
+        return;
     if (exchange->body.overflowed) {
         err_set(&e, ERR_INVALID, "request body: more than %d bytes", BODY_MAX);
         answer_error(exchange, 413, &e);
         return;
     }
-    int refused = control__route_find(method, path, &route, &run, exchange->allow, &e);
+    int refused = control__route_find(method, path, &route, &number, exchange->allow, &e);
     if (refused)
         answer_error(exchange, refused, &e);
     else
-        perform(exchange, route, run);
+        perform(exchange, route, number);
 }
 
 static struct exchange *exchange_new(struct control *control, struct MHD_Connection *connection)
@@ -410,6 +468,7 @@ static void exchange_free(struct exchange *exchange)
     if (exchange->stream)
         exchange->control->streams--;
     end_stream(exchange);
+    assert(!exchange->audit);
     control__sse_free(exchange->stream);
     buf_free(&exchange->body);
     free(exchange->answer);
@@ -471,10 +530,23 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
         return;
     }
     control__peer_remove(control->peers, *context);
-    control->freed_place = true;
+}
+
+static void on_newcomer(void *data, int fd)
+{
+    /* The library wants an address, and only tells it back; on failure it closes the socket. */
+    const struct sockaddr nowhere = {.sa_family = AF_UNIX};
+    struct control *control = data;
+    MHD_add_connection(control->daemon, fd, &nowhere, sizeof nowhere);
+    timer_start(control->wake, 0);
 }
 
 /* --- making and ending one -------------------------------------------------------------------- */
+
+static int at_least_one(int number)
+{
+    return number > 0 ? number : 1;
+}
 
 static struct control_limits limits_or_defaults(const struct control_limits *limits)
 {
@@ -487,24 +559,40 @@ static struct control_limits limits_or_defaults(const struct control_limits *lim
     };
 }
 
-static struct MHD_Daemon *start_library(struct control *control, int fd)
+/* It is handed connections and listens to nothing itself: at its limit it would not take one more,
+ * whoever comes. Those that were cut count until it has closed them. */
+static struct MHD_Daemon *start_library(struct control *control)
 {
+    unsigned connections = (unsigned)control->limits.connections + RECEPTION_BATCH;
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access,
-        control, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, control, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)control->limits.connections,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+        NULL, NULL, on_access, control, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, control,
+        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEADER_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)((control->limits.stall_ms + 999) / 1000), MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, control, MHD_OPTION_NOTIFY_CONNECTION, on_connection, control,
         MHD_OPTION_END);
 }
 
+/* Watches the library and the socket; the descriptor is taken over. */
+static bool start_watching(struct control *control, int fd)
+{
+    control->reception =
+        control__reception_new(control->loop, fd, control->peers, on_newcomer, control);
+    control->daemon = start_library(control);
+    if (!control->daemon || !control->reception)
+        return false;
+    int epoll = MHD_get_daemon_info(control->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    control->poll = poll_new(control->loop, epoll, UV_READABLE, on_epoll, control);
+    return control->poll;
+}
+
 int control_new(struct loop *loop, const struct control_options *options, struct control **ret,
                 struct err *e)
 {
-    struct listener listener;
+    struct entrance entrance;
     int fd;
-    int failed = control__listen(options->socket_path, options->group, &listener, &fd, e);
+    int failed = control__entrance_open(options, &entrance, &fd, e);
     if (failed)
         return failed;
     struct control *control = mem_new(sizeof *control);
@@ -512,23 +600,18 @@ int control_new(struct loop *loop, const struct control_options *options, struct
     control->ops = options->ops;
     control->app = options->app;
     control->limits = limits_or_defaults(&options->limits);
-    control->listener = listener;
+    control->entrance = entrance;
     control->wake = timer_new(loop, run_library, control);
-    control->peers = control__peers_new(loop, control->limits.arrival_ms);
+    const struct peers_rules rules = {.arrival_ms = control->limits.arrival_ms,
+                                      .places = control->limits.connections,
+                                      .share = at_least_one(control->limits.connections / SHARE),
+                                      .kept = control->limits.connections / PLACES_KEPT};
+    control->peers = control__peers_new(loop, &rules);
     control->ping = timer_new(loop, on_ping, control);
-    control->daemon = start_library(control, fd);
-    if (!control->daemon) {
-        close(fd);
+    if (!start_watching(control, fd)) {
         control_free(control);
-        return err_set(e, ERR_FAILED, "control socket %s: the HTTP server does not start",
-                       options->socket_path);
-    }
-    int epoll = MHD_get_daemon_info(control->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    control->poll = poll_new(loop, epoll, UV_READABLE, on_epoll, control);
-    if (!control->poll) {
-        control_free(control);
-        return err_set(e, ERR_FAILED, "control socket %s: the kernel does not watch it",
-                       options->socket_path);
+        return err_set(e, ERR_FAILED, "control: %s: the HTTP server does not start",
+                       options->listen ? options->listen : options->socket_path);
     }
     *ret = control;
     return 0;
@@ -554,10 +637,11 @@ struct control *control_free(struct control *control)
         return NULL;
     control->closing = true;
     control->poll = poll_free(control->poll);
-    control__unlisten(&control->listener);
+    control->reception = control__reception_free(control->reception);
+    control__entrance_close(&control->entrance);
     if (control->daemon) {
         drain(control);
-        MHD_stop_daemon(control->daemon); /* completes every exchange, closes the socket */
+        MHD_stop_daemon(control->daemon); /* completes every exchange */
     }
     assert(!control->exchanges);
     for (struct call *call = control->calls; call; call = call->next)

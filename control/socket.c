@@ -16,7 +16,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 64 };
+/* Who finds the queue full is turned away by the kernel, root too: let it be long (as long as
+ * net.core.somaxconn lets it) and emptied fast (reception.c). */
+enum { BACKLOG = 4096 };
 
 static int address_of(const char *path, struct sockaddr_un *address, struct err *e)
 {
@@ -94,6 +96,8 @@ static int bind_private(int fd, const struct sockaddr_un *address)
     return bound;
 }
 
+static const char cannot_chown[] = "cannot give it to its group";
+
 static int make_socket(const struct sockaddr_un *address, const gid_t *group,
                        struct listener *listener, int *ret_fd, struct err *e)
 {
@@ -109,13 +113,16 @@ static int make_socket(const struct sockaddr_un *address, const gid_t *group,
     struct stat made;
     const char *what = NULL;
     if (group && chown(path, (uid_t)-1, *group) != 0)
-        what = "cannot give it to its group";
+        what = cannot_chown;
     else if (listen(fd, BACKLOG) != 0)
         what = "cannot listen";
     else if (stat(path, &made) != 0)
         what = "cannot look";
     if (what) {
         int failed = system_error(path, what, errno, e);
+        if (what == cannot_chown)
+            err_hint(e, "the daemon's user must be a member of that group: in the unit, "
+                        "SupplementaryGroups=");
         unlink(path);
         close(fd);
         return failed;

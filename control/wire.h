@@ -3,6 +3,8 @@
  *
  * Version 1
  *   1.0  version, status, plan, runs, connections, clean (dry run), playbooks
+ *   1.1  policies, observations, decisions, pause, resume, alerts; whom a run means (options
+ *        containers and services, in a plan's query too)
  *
  * May use: nothing. Used by: control/, supervisor/ and supervisorctl/.
  */
@@ -10,6 +12,7 @@
 #define CONTROL_WIRE_H
 
 #define WIRE_SOCKET_DEFAULT    "/run/stack-supervisor/control.sock"
+#define WIRE_READ_SOCKET       "read.sock" /* beside it, when there is a control.read_group */
 #define WIRE_STATE_DIR_DEFAULT "/var/lib/stack-supervisor"
 #define WIRE_CONFIG_DEFAULT    "/etc/stack-supervisor/supervisor.yaml"
 
@@ -22,6 +25,7 @@
 #define WIRE_ENV_STANDALONE  "STACK_SUPERVISOR_STANDALONE"
 #define WIRE_ENV_COLOR       "STACK_SUPERVISOR_COLOR"
 #define WIRE_ENV_TIMEOUT     "STACK_SUPERVISOR_TIMEOUT"
+#define WIRE_ENV_MODE        "STACK_SUPERVISOR_MODE"
 
 /*  GET  /v1/version               who answers
  *  GET  /v1/status                stack, database, the present run: asked live
@@ -39,16 +43,39 @@
  *  GET  /v1/runs/ID/events        server-sent events: all entries from the first, then live ones
  *  POST /v1/runs/ID/abort         stop what it does, start what it stopped
  *
+ *  GET  /v1/policies              each policy, and where it stands
+ *  GET  /v1/observations          the newest value of everything that is watched
+ *  GET  /v1/decisions?limit=N     the last decisions, also those not to act, newest first
+ *  POST /v1/decisions/ID/approve  do what a policy of mode `ask` asks for
+ *  POST /v1/decisions/ID/deny     do not
+ *  POST /v1/pause                 {"for":"30m", "reason":…}: no policy acts meanwhile
+ *  POST /v1/resume                they may again
+ *  POST /v1/alerts                an Alertmanager webhook (version 4)
+ *
+ *  GET  /                         the status page, for people
+ *  GET  /metrics                  in the text format of Prometheus, 0.0.4
+ *
  * A failure is {"error":{"code":…,"message":…,"hint":…}} with the fitting status. */
-#define WIRE_VERSION     "/v1/version"
-#define WIRE_STATUS      "/v1/status"
-#define WIRE_PLAYBOOKS   "/v1/playbooks"
-#define WIRE_PLAN        "/v1/plan"
-#define WIRE_CONNECTIONS "/v1/connections"
-#define WIRE_CLEAN       "/v1/clean"
-#define WIRE_RUNS        "/v1/runs"
-#define WIRE_EVENTS      "/events" /* behind a run's path */
-#define WIRE_ABORT       "/abort"
+#define WIRE_VERSION      "/v1/version"
+#define WIRE_STATUS       "/v1/status"
+#define WIRE_PLAYBOOKS    "/v1/playbooks"
+#define WIRE_PLAN         "/v1/plan"
+#define WIRE_CONNECTIONS  "/v1/connections"
+#define WIRE_CLEAN        "/v1/clean"
+#define WIRE_RUNS         "/v1/runs"
+#define WIRE_EVENTS       "/events" /* behind a run's path */
+#define WIRE_ABORT        "/abort"
+#define WIRE_POLICIES     "/v1/policies"
+#define WIRE_OBSERVATIONS "/v1/observations"
+#define WIRE_DECISIONS    "/v1/decisions"
+#define WIRE_APPROVE      "/approve" /* behind a decision's path */
+#define WIRE_DENY         "/deny"
+#define WIRE_PAUSE        "/v1/pause"
+#define WIRE_RESUME       "/v1/resume"
+#define WIRE_ALERTS       "/v1/alerts"
+#define WIRE_PAGE         "/"
+#define WIRE_STYLE        "/style.css"
+#define WIRE_METRICS      "/metrics"
 
 /* Entries of a run: what the journal keeps and the event stream sends. Each has "seq" (from 1),
  * "at" (UTC) and "type":
@@ -56,7 +83,8 @@
  *   action    action (its id in the plan), state, text, took_ms, error, detail
  *   progress  action, text           – live only: not kept, no "seq"
  *   evidence  what                   – "connections" | "logs" | "containers", detail
- *   note      text                   – something a person should know
+ *   note      text                   – something a person should know; with action and detail: what
+ *             an action keeps because it has to give it back
  *   abort     by
  *   resume    text                   – a new life of the daemon carries the run on
  *   end       state, text, took_ms, critical_ms, overhead, own_ms ({action: ms}: what the world
