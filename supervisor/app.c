@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { LOOK_MS = 15000 };
+enum { LOOK_MS = 15000, LOOK_WAIT_MIN_MS = 1000, LOOK_WAIT_MAX_MS = 32000 };
 
 static void app_look(struct app *app);
 
@@ -37,6 +37,20 @@ void app_query_ends(struct app *app)
 /* --- aiming at the database ---------------------------------------------------------------------
  */
 
+/* Without a model events mean nothing: an Engine that failed to tell is asked again. Who has no
+ * such stack, or several, is told by an event, or by a new configuration. */
+static void look_later(struct app *app, const struct err *e)
+{
+    bool is_known = e->code == ERR_NOT_FOUND || e->code == ERR_INVALID;
+    if (app->look_wait_ms == LOOK_WAIT_MIN_MS || is_known)
+        log_err(LOG_LEVEL_WARNING, "the stack is not known yet", e);
+    if (is_known || err_is_set(&app->engine_trouble)) /* back in reach it is looked at anyway */
+        return;
+    timer_start(app->look_later, app->look_wait_ms);
+    if (app->look_wait_ms * 2 <= LOOK_WAIT_MAX_MS)
+        app->look_wait_ms *= 2;
+}
+
 static void on_looked(void *data, const struct err *e, struct stack *stack)
 {
     struct app *app = data;
@@ -47,12 +61,16 @@ static void on_looked(void *data, const struct err *e, struct stack *stack)
         return;
     }
     if (e) {
-        log_err(LOG_LEVEL_WARNING, "the stack is not known yet", e);
+        look_later(app, e);
     } else if (stack->database->container_count > 0) {
         const struct container *c = stack->database->containers[0];
-        mem_replace(&app->database_container, c->name);
         if (container_is_up(c) && reach_aim(app->reach, c, &failure) != 0)
             log_err(LOG_LEVEL_WARNING, "database", &failure);
+    }
+    if (!e) {
+        app->look_wait_ms = LOOK_WAIT_MIN_MS;
+        mem_replace(&app->project, stack->project);
+        lookout_stack(app->lookout, stack);
     }
     if (app->look_again)
         app_look(app);
@@ -64,7 +82,13 @@ static void app_look(struct app *app)
     if (app->looking || app->standalone || app->stopping)
         return;
     app->looking = true;
+    timer_stop(app->look_later);
     stack_load(app->docker, &app->selector, LOOK_MS, on_looked, app);
+}
+
+static void on_look_later(void *data)
+{
+    app_look(data);
 }
 
 static void on_lifeline(void *data, bool open, const struct err *e)
@@ -79,12 +103,24 @@ static void on_lifeline(void *data, bool open, const struct err *e)
 /* --- the engine's events ------------------------------------------------------------------------
  */
 
+/* Containers come and go, and with each start one may have an address that was another's: by it the
+ * database is reached, a pooler too, and a session is said to be somebody's. */
+static bool changes_stack(const struct docker_event *event)
+{
+    static const char *const actions[] = {"create", "destroy", "rename", "start"};
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        if (strcmp(event->action, actions[i]) == 0)
+            return true;
+    return false;
+}
+
 static void on_event(void *data, const struct docker_event *event)
 {
     struct app *app = data;
     runner_docker_event(app->runner, event);
-    if (app->database_container && strcmp(event->name, app->database_container) == 0 &&
-        strcmp(event->action, "start") == 0)
+    if (app->lookout)
+        lookout_event(app->lookout, event);
+    if (changes_stack(event))
         app_look(app);
 }
 
@@ -95,6 +131,8 @@ static void on_sync(void *data)
         log_info("the Docker Engine answers again");
     err_clear(&app->engine_trouble);
     runner_docker_sync(app->runner);
+    if (app->lookout)
+        lookout_sync(app->lookout);
     app_look(app);
 }
 
@@ -104,6 +142,8 @@ static void on_lost(void *data, const struct err *e)
     /* Each vain try tells; a person wants to hear it once. */
     if (!err_is_set(&app->engine_trouble))
         log_err(LOG_LEVEL_WARNING, "the Docker Engine is not reached", e);
+    if (app->lookout)
+        lookout_lost(app->lookout);
     err_copy(&app->engine_trouble, e);
 }
 
@@ -122,6 +162,9 @@ static void apply_selector(struct app *app)
         .override_count = app->config->override_count,
     };
     runner_configure(app->runner, app->config->playbooks, &app->selector);
+    const struct reach_options console = {.connect = app->config->pooler_connect,
+                                          .passfile = app->config->pooler_passfile};
+    reach_configure_pooler(app->reach, &console);
 }
 
 static int open_docker(struct app *app, struct err *e)
@@ -154,14 +197,78 @@ static void on_resumed(void *data, bool resumed)
 {
     struct app *app = data;
     app->resuming = resumed;
+    if (app->autopilot)
+        autopilot_resumed(app->autopilot, runner_present(app->runner));
 }
 
-static void on_run_ended(void *data)
+static void on_run_began(void *data, int64_t run, const struct plan *plan, const char *trigger)
+{
+    struct app *app = data;
+    tally_run_began(app->tally, plan->playbook->name);
+    if (app->autopilot)
+        autopilot_run_began(app->autopilot, run, plan, trigger);
+}
+
+static void on_run_ended(void *data, int64_t run, const char *state)
 {
     struct app *app = data;
     app->resuming = false;
+    tally_run_ended(app->tally, state, clock_wall_ms());
     reach_wake_lifeline(app->reach);
     app_look(app);
+    if (!app->autopilot)
+        return;
+    autopilot_run_ended(app->autopilot, run, state);
+    lookout_run_ended(app->lookout);
+}
+
+static const struct runner_watcher run_watcher = {.began = on_run_began, .ended = on_run_ended};
+
+static void on_ready(void *data)
+{
+    const struct app *app = data;
+    lookout_begin(app->lookout);
+}
+
+static void on_decision(void *data, const struct decision *decision)
+{
+    const struct app *app = data;
+    tally_decision(app->tally, decision->policy, decision_kind_name(decision->kind));
+    news_decision(app->news, decision, app->project,
+                  autopilot_last_run(app->autopilot, decision->incident));
+}
+
+static struct autopilot_rules autopilot_rules_of(const struct app *app)
+{
+    struct config *config = app->config;
+    policy_set_cap(config->policies, config->mode > app->mode ? config->mode : app->mode);
+    return (struct autopilot_rules){.policies = config->policies,
+                                    .playbooks = config->playbooks,
+                                    .recoveries = config->recoveries};
+}
+
+static void open_autopilot(struct app *app)
+{
+    CLEANUP_FREE char *trace_path = mem_printf("%s/trace.jsonl", app->state_dir);
+    const struct autopilot_options options = {.loop = app->loop,
+                                              .journal = app->journal,
+                                              .runner = app->runner,
+                                              .trace_path = trace_path,
+                                              .on_ready = on_ready,
+                                              .on_decision = on_decision,
+                                              .data = app};
+    const struct autopilot_rules rules = autopilot_rules_of(app);
+    app->news = news_new(app->loop, app->journal, app->config->notify);
+    app->autopilot = autopilot_new(&options, &rules);
+    const struct lookout_options lookout_options = {.loop = app->loop,
+                                                    .docker = app->docker,
+                                                    .reach = app->reach,
+                                                    .holders = app->holders,
+                                                    .runner = app->runner,
+                                                    .journal = app->journal,
+                                                    .feed = autopilot_feed(app->autopilot),
+                                                    .config = app->config};
+    app->lookout = lookout_new(&lookout_options);
 }
 
 int app_new(struct loop *loop, const struct app_options *options, struct app **ret, struct err *e)
@@ -172,8 +279,13 @@ int app_new(struct loop *loop, const struct app_options *options, struct app **r
     app->docker_host = mem_strdup(options->docker_host);
     app->state_dir = mem_strdup(options->state_dir);
     app->standalone = options->standalone;
+    app->mode = options->mode;
     app->started_wall_ms = clock_wall_ms();
+    app->reloaded_wall_ms = app->started_wall_ms;
     app->lock_fd = -1;
+    app->tally = tally_new();
+    app->look_later = timer_new(loop, on_look_later, app);
+    app->look_wait_ms = LOOK_WAIT_MIN_MS;
     int status = state_dir_lock(app->state_dir, &app->lock_fd, e);
     if (status == 0)
         status = open_docker(app, e);
@@ -184,11 +296,17 @@ int app_new(struct loop *loop, const struct app_options *options, struct app **r
     }
     open_journal(app);
     app->reach = open_reach(app);
-    const struct runner_options runner_options = {
-        .loop = loop, .docker = app->docker, .reach = app->reach, .journal = app->journal};
+    app->holders = holders_cache_new(loop);
+    const struct runner_options runner_options = {.loop = loop,
+                                                  .docker = app->docker,
+                                                  .reach = app->reach,
+                                                  .journal = app->journal,
+                                                  .holders = app->holders};
     app->runner = runner_new(&runner_options);
     apply_selector(app);
-    runner_on_end(app->runner, on_run_ended, app);
+    runner_watch(app->runner, &run_watcher, app);
+    if (!app->standalone)
+        open_autopilot(app);
     app->watch = docker_watch_new(app->docker, &watch_class, app);
     runner_resume(app->runner, on_resumed, app);
     *ret = app;
@@ -208,8 +326,15 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+void app_reload_failed(struct app *app)
+{
+    app->reload_failed = true;
+}
+
 void app_reload(struct app *app, struct config *config)
 {
+    app->reload_failed = false;
+    app->reloaded_wall_ms = clock_wall_ms();
     if (!same_text(config->docker_host, app->config->docker_host) && !app->docker_host)
         log_warning("docker.host has changed: it is taken at the next start");
     if (!same_text(config->database_connect, app->config->database_connect) ||
@@ -222,6 +347,12 @@ void app_reload(struct app *app, struct config *config)
     app->previous = app->config;
     app->config = config;
     apply_selector(app);
+    if (app->autopilot) {
+        const struct autopilot_rules rules = autopilot_rules_of(app);
+        autopilot_configure(app->autopilot, &rules);
+        lookout_configure(app->lookout, app->config);
+        news_configure(app->news, app->config->notify);
+    }
     app_look(app);
 }
 
@@ -233,6 +364,11 @@ static void on_drained(void *data)
     struct app *app = data;
     /* Freeing the clients gives up what the open questions wait for; they end by that. */
     app->watch = docker_watch_free(app->watch);
+    timer_stop(app->look_later);
+    app->lookout = lookout_free(app->lookout);
+    if (app->autopilot)
+        autopilot_stop(app->autopilot);
+    app->news = news_free(app->news);
     app->runner = runner_free(app->runner);
     app->reach = reach_free(app->reach);
     app->docker = docker_free(app->docker);
@@ -244,6 +380,8 @@ void app_shutdown(struct app *app, loop_fn done, void *data)
     app->stopping = true;
     app->on_stopped = done;
     app->on_stopped_data = data;
+    if (app->autopilot)
+        autopilot_hold(app->autopilot);
     runner_drain(app->runner, on_drained, app);
 }
 
@@ -251,13 +389,17 @@ struct app *app_free(struct app *app)
 {
     if (!app)
         return NULL;
+    autopilot_free(app->autopilot);
     journal_close(app->journal);
+    holders_cache_free(app->holders);
+    tally_free(app->tally);
+    timer_free(app->look_later);
     docker_free(app->docker);
     config_free(app->config);
     config_free(app->previous);
     free(app->docker_host);
     free(app->state_dir);
-    free(app->database_container);
+    free(app->project);
     if (app->lock_fd >= 0)
         close(app->lock_fd);
     free(app);

@@ -18,7 +18,8 @@ struct app_options {
     struct config *config;   /* taken over, also on failure */
     const char *docker_host; /* flag or environment: wins over the configuration; may be NULL */
     const char *state_dir;
-    bool standalone; /* for one command: no lifeline kept, no watch beyond the run */
+    bool standalone;       /* for one command: no lifeline kept, nothing watched, no policy */
+    enum policy_mode mode; /* no policy does more, whatever the configuration says: --mode */
 };
 
 /* ERR_CONFLICT when the lock is held ("a supervisor runs already: pid …"), ERR_PERMISSION and
@@ -29,12 +30,22 @@ int app_new(struct loop *loop, const struct app_options *options, struct app **r
 /* Swaps the configuration (taken over). A run that is under way keeps the plan it has. */
 void app_reload(struct app *app, struct config *config);
 
+/* There is a new one, and it has errors: the old one stays in force. */
+void app_reload_failed(struct app *app);
+
 /* Ends what is under way in an orderly manner, then calls done: a run in progress is left in the
  * journal for the next life at an action's boundary, never cut in the middle of a stop. */
 void app_shutdown(struct app *app, loop_fn done, void *data);
 struct app *app_free(struct app *app); /* after done; accepts NULL; returns NULL */
 
 const struct control_ops *app_ops(void);
+
+/* --- for the service manager --------------------------------------------------------------------
+ */
+
+char *app_sentence(const struct app *app);  /* "watching shop: healthy"; the caller frees it */
+bool app_is_at_work(const struct app *app); /* a run is under way */
+int64_t app_journal_busy_ms(const struct app *app); /* see journal.h */
 
 /* Whether an unfinished run of an earlier life was found and is being carried on. */
 bool app_is_resuming(const struct app *app);

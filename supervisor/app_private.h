@@ -5,6 +5,10 @@
 #include "base/clock.h"
 #include "playbooks/run.h"
 #include "supervisor/app.h"
+#include "supervisor/autopilot.h"
+#include "supervisor/lookout.h"
+#include "supervisor/news.h"
+#include "supervisor/tally.h"
 
 struct replay;
 
@@ -23,12 +27,22 @@ struct app {
     struct docker *docker;
     struct docker_watch *watch;
     struct reach *reach;
+    struct holders_cache *holders;
     struct runner *runner;
+    struct autopilot *autopilot; /* NULL when standalone; so are the next two */
+    struct lookout *lookout;
+    struct news *news;
+    struct tally *tally;
+    enum policy_mode mode; /* --mode */
 
-    char *database_container; /* name, as last seen: its start moves the lifeline */
-    bool looking;             /* the stack is being loaded to aim at the database */
+    char *project; /* of the stack, as last seen; or NULL */
+    bool looking;  /* the stack is being loaded to aim at the database */
     bool look_again;
+    struct timer *look_later; /* the Engine failed to tell: it is asked again */
+    int64_t look_wait_ms;     /* how long to wait then; grows */
     bool resuming;
+    bool reload_failed;       /* the configuration's file has errors, and the old one is in force */
+    int64_t reloaded_wall_ms; /* when it was last taken over */
     struct err engine_trouble; /* why the engine is not reached; ERR_NONE when it is */
     struct replay *replays;
 

@@ -1,5 +1,5 @@
 /* Reading the configuration. See config.h. */
-#include "supervisor/config.h"
+#include "supervisor/config_private.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -23,6 +23,14 @@ static void read_text(const struct yaml_node *map, const char *key, const char *
         mem_replace(slot, text);
 }
 
+static void read_path(const struct yaml_node *map, const char *key, const char *what, char **slot,
+                      struct diag_list *diags)
+{
+    const struct yaml_node *node = yaml_get(map, key);
+    if (node)
+        yaml_read_path(node, what, slot, diags);
+}
+
 static void read_docker(struct config *config, const struct yaml_node *node,
                         struct diag_list *diags)
 {
@@ -31,20 +39,32 @@ static void read_docker(struct config *config, const struct yaml_node *node,
         read_text(node, "host", "docker: host", &config->docker_host, diags);
 }
 
+/* "password=…" or "password = …", and not a path or a host that bears the word. */
+static bool sets_password(const char *connect)
+{
+    static const char word[] = "password";
+    for (const char *at = strstr(connect, word); at; at = strstr(at + 1, word)) {
+        const char *behind = at + strlen(word);
+        if (behind[strspn(behind, " ")] == '=')
+            return true;
+    }
+    const char *authority = strstr(connect, "://");
+    if (!authority)
+        return false;
+    authority += 3;
+    size_t user = strcspn(authority, "@/"); /* as libpq looks for it */
+    return authority[user] == '@' && memchr(authority, ':', user);
+}
+
 /* A password in the file would be readable wherever the file is: libpq has better places. */
-static void check_connect(const struct config *config, const struct yaml_node *node,
+static void check_connect(const char *connect, const char *section, const struct yaml_node *node,
                           struct diag_list *diags)
 {
-    const char *connect = config->database_connect;
-    if (!connect)
-        return;
-    const char *authority = strstr(connect, "://");
-    const char *at = authority ? strchr(authority + 3, '@') : NULL;
-    const char *colon = authority ? strchr(authority + 3, ':') : NULL;
-    if (strstr(connect, "password") || (at && colon && colon < at))
+    if (connect && sets_password(connect))
         yaml_error(diags, yaml_get(node, "connect"),
-                   "database: connect: no password here; put it into database.passfile, ~/.pgpass "
-                   "or PGPASSWORD");
+                   "%s: connect: no password here; put it into %s.passfile, ~/.pgpass or "
+                   "PGPASSWORD",
+                   section, section);
 }
 
 static void read_database(struct config *config, const struct yaml_node *node,
@@ -55,16 +75,51 @@ static void read_database(struct config *config, const struct yaml_node *node,
         return;
     read_text(node, "service", "database: service", &config->database_service, diags);
     read_text(node, "connect", "database: connect", &config->database_connect, diags);
-    read_text(node, "passfile", "database: passfile", &config->database_passfile, diags);
-    check_connect(config, node, diags);
+    read_path(node, "passfile", "database: passfile", &config->database_passfile, diags);
+    check_connect(config->database_connect, "database", node, diags);
+}
+
+static void read_pgbouncer(struct config *config, const struct yaml_node *node,
+                           struct diag_list *diags)
+{
+    static const char *const known[] = {"connect", "passfile", NULL};
+    if (!yaml_expect_map(node, "pgbouncer", known, diags) && node->kind != YAML_MAP)
+        return;
+    read_text(node, "connect", "pgbouncer: connect", &config->pooler_connect, diags);
+    read_path(node, "passfile", "pgbouncer: passfile", &config->pooler_passfile, diags);
+    check_connect(config->pooler_connect, "pgbouncer", node, diags);
 }
 
 static void read_control(struct config *config, const struct yaml_node *node,
                          struct diag_list *diags)
 {
-    static const char *const known[] = {"group", NULL};
-    if (yaml_expect_map(node, "control", known, diags))
-        read_text(node, "group", "control: group", &config->socket_group, diags);
+    static const char *const known[] = {"group", "read_group", NULL};
+    if (!yaml_expect_map(node, "control", known, diags) && node->kind != YAML_MAP)
+        return;
+    read_text(node, "group", "control: group", &config->socket_group, diags);
+    read_text(node, "read_group", "control: read_group", &config->read_group, diags);
+}
+
+static void read_status(struct config *config, const struct yaml_node *node,
+                        struct diag_list *diags)
+{
+    static const char *const known[] = {"listen", NULL};
+    if (yaml_expect_map(node, "status", known, diags))
+        read_text(node, "listen", "status: listen", &config->status_listen, diags);
+}
+
+static void read_alerts(struct config *config, const struct yaml_node *node,
+                        struct diag_list *diags)
+{
+    static const char *const known[] = {"listen", "token_file", NULL};
+    if (!yaml_expect_map(node, "alerts", known, diags) && node->kind != YAML_MAP)
+        return;
+    read_text(node, "listen", "alerts: listen", &config->alerts_listen, diags);
+    read_path(node, "token_file", "alerts: token_file", &config->alerts_token_file, diags);
+    if (config->alerts_listen && !yaml_get(node, "token_file"))
+        yaml_error(diags, node,
+                   "alerts: a port that everybody on this machine reaches needs a "
+                   "token_file");
 }
 
 /* --- services ----------------------------------------------------------------------------------
@@ -232,19 +287,28 @@ static struct config *config_new(const char *path)
     struct config *config = mem_new(sizeof *config);
     config->path = mem_strdup(path);
     config->playbooks = playbook_set_new();
+    config__policy_defaults(config);
     return config;
 }
 
-static void read_root(struct config *config, const struct yaml_node *root, struct diag_list *diags)
+void config__read(struct config *config, const struct yaml_node *root, struct diag_list *diags)
 {
-    static const char *const known[] = {"stack",    "docker",    "database", "control",
-                                        "services", "playbooks", NULL};
+    static const char *const known[] = {
+        "stack",  "docker",   "database",  "pgbouncer", "control",  "alerts",
+        "status", "services", "playbooks", "mode",      "policies", "recoveries",
+        "settle", "watch",    "logs",      "checks",    "notify",   NULL};
     static const struct {
         const char *key;
         void (*read)(struct config *config, const struct yaml_node *node, struct diag_list *diags);
     } sections[] = {
-        {"docker", read_docker},     {"database", read_database},   {"control", read_control},
-        {"services", read_services}, {"playbooks", read_playbooks},
+        {"docker", read_docker},         {"database", read_database},
+        {"pgbouncer", read_pgbouncer},   {"control", read_control},
+        {"alerts", read_alerts},         {"status", read_status},
+        {"services", read_services},     {"playbooks", read_playbooks},
+        {"mode", config__read_mode},     {"policies", config__read_policies},
+        {"settle", config__read_settle}, {"recoveries", config__read_recoveries},
+        {"watch", config__read_watch},   {"logs", config__read_logs},
+        {"checks", config__read_checks}, {"notify", config__read_notify},
     };
     if (root->kind == YAML_NULL)
         return; /* an empty file: all defaults */
@@ -256,6 +320,7 @@ static void read_root(struct config *config, const struct yaml_node *root, struc
         if (node && node->kind != YAML_NULL)
             sections[i].read(config, node, diags);
     }
+    config__check_policies(config, diags);
 }
 
 int config_parse(const char *name, const char *text, size_t len, struct config **ret,
@@ -266,7 +331,7 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
     struct yaml_node *root = yaml_parse(text, len, diags);
     struct config *config = config_new(name);
     if (root)
-        read_root(config, root, diags);
+        config__read(config, root, diags);
     yaml_node_free(root);
     if (diags->count > 0) {
         config_free(config);
@@ -276,8 +341,7 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
     return 0;
 }
 
-/* The file's text; NULL with errno set. The caller frees it. */
-static char *read_file(const char *path, size_t *ret_len)
+char *config__read_file(const char *path, size_t *ret_len)
 {
     FILE *file = fopen(path, "re");
     if (!file)
@@ -292,6 +356,7 @@ static char *read_file(const char *path, size_t *ret_len)
         errno = problem;
         return NULL;
     }
+    text[*ret_len] = '\0';
     return text;
 }
 
@@ -299,7 +364,7 @@ int config_load(const char *path, struct config **ret, struct diag_list *diags)
 {
     const char *name = path ? path : WIRE_CONFIG_DEFAULT;
     size_t len = 0;
-    char *text = read_file(name, &len);
+    char *text = config__read_file(name, &len);
     if (!text && !path && errno == ENOENT) {
         diag_init(diags, name, NULL);
         *ret = config_new(NULL);
@@ -321,8 +386,8 @@ static void override_done(struct stack_override *override)
 {
     for (size_t i = 0; i < override->dependency_count; i++)
         free(override->dependencies[i].service);
-    free((void *)(uintptr_t) override->dependencies);
-    free((void *)(uintptr_t) override->service);
+    free(mem_unconst(override->dependencies));
+    free(mem_unconst(override->service));
 }
 
 struct config *config_free(struct config *config)
@@ -333,13 +398,23 @@ struct config *config_free(struct config *config)
         override_done(&config->overrides[i]);
     free(config->overrides);
     playbook_set_free(config->playbooks);
+    policy_set_free(config->policies);
+    patterns_free(config->patterns);
+    checks_free(config->checks);
+    notify_config_unref(config->notify);
     free(config->path);
     free(config->stack);
     free(config->docker_host);
     free(config->database_service);
     free(config->database_connect);
     free(config->database_passfile);
+    free(config->pooler_connect);
+    free(config->pooler_passfile);
     free(config->socket_group);
+    free(config->read_group);
+    free(config->status_listen);
+    free(config->alerts_listen);
+    free(config->alerts_token_file);
     free(config);
     return NULL;
 }

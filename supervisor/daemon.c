@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "supervisor/app.h"
 #include "supervisor/sd.h"
+#include "supervisor/watchdog.h"
+#include "supervisor/ways_in.h"
 
 #include <signal.h>
 
@@ -20,7 +22,8 @@ struct daemon {
     const struct daemon_options *options;
     struct loop *loop;
     struct app *app;
-    struct control *control;
+    struct ways_in *ways_in;
+    struct watchdog *watchdog;
     struct daemon_signal signals[4];
     bool stopping;
 };
@@ -36,6 +39,7 @@ static void on_signal_closed(uv_handle_t *handle)
 static void on_app_stopped(void *data)
 {
     struct daemon *daemon = data;
+    daemon->watchdog = watchdog_free(daemon->watchdog);
     for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
         uv_close((uv_handle_t *)&daemon->signals[i].uv, on_signal_closed);
 }
@@ -47,7 +51,8 @@ static void daemon_stop(struct daemon *daemon)
     daemon->stopping = true;
     log_info("stopping");
     sd_stopping();
-    daemon->control = control_free(daemon->control);
+    watchdog_ending(daemon->watchdog);
+    daemon->ways_in = ways_in_close(daemon->ways_in);
     app_shutdown(daemon->app, on_app_stopped, daemon);
 }
 
@@ -65,6 +70,7 @@ static void daemon_reload(struct daemon *daemon)
     } else {
         log_error("the configuration has errors: the old one stays in force");
         diag_print(&diags, stderr);
+        app_reload_failed(daemon->app);
         sd_ready("the configuration has errors: the old one stays in force");
     }
     diag_free(&diags);
@@ -117,17 +123,39 @@ static void watch_signals(struct daemon *daemon)
     }
 }
 
-/* --- beginning ----------------------------------------------------------------------------------
+/* --- what the service manager hears -------------------------------------------------------------
  */
 
-static int daemon_listen(struct daemon *daemon, const char *group, struct err *e)
+static int64_t worker_busy_ms(void *data)
 {
-    const struct control_options options = {.socket_path = daemon->options->socket_path,
-                                            .group = group,
-                                            .ops = app_ops(),
-                                            .app = daemon->app};
-    return control_new(daemon->loop, &options, &daemon->control, e);
+    const struct daemon *daemon = data;
+    return app_journal_busy_ms(daemon->app);
 }
+
+static bool at_work(void *data)
+{
+    const struct daemon *daemon = data;
+    return app_is_at_work(daemon->app);
+}
+
+static char *sentence(void *data)
+{
+    const struct daemon *daemon = data;
+    return app_sentence(daemon->app);
+}
+
+static struct watchdog *open_watchdog(struct daemon *daemon)
+{
+    const struct watchdog_options options = {.loop = daemon->loop,
+                                             .worker_busy_ms = worker_busy_ms,
+                                             .at_work = at_work,
+                                             .sentence = sentence,
+                                             .data = daemon};
+    return watchdog_new(&options);
+}
+
+/* --- beginning ----------------------------------------------------------------------------------
+ */
 
 static int exit_code_of(const struct err *e)
 {
@@ -145,26 +173,27 @@ static int exit_code_of(const struct err *e)
     }
 }
 
+/* The configuration is the application's from here on. */
 static int daemon_serve(struct daemon *daemon, struct config *config)
 {
     struct err e;
-    CLEANUP_FREE char *group = mem_strdup(config->socket_group);
     const struct app_options app_options = {.config = config,
                                             .docker_host = daemon->options->docker_host,
-                                            .state_dir = daemon->options->state_dir};
+                                            .state_dir = daemon->options->state_dir,
+                                            .mode = daemon->options->mode};
     if (app_new(daemon->loop, &app_options, &daemon->app, &e) != 0) {
         log_err(LOG_LEVEL_ERROR, "cannot start", &e);
         return exit_code_of(&e);
     }
     watch_signals(daemon);
+    daemon->watchdog = open_watchdog(daemon);
     int code = WIRE_EXIT_DONE;
-    if (daemon_listen(daemon, group, &e) != 0) {
+    if (ways_in_open(daemon->loop, daemon->options->socket_path, config, app_ops(), daemon->app,
+                     &daemon->ways_in, &e) != 0) {
         log_err(LOG_LEVEL_ERROR, "cannot start", &e);
         code = exit_code_of(&e);
         daemon_stop(daemon);
     } else {
-        log_info("stack-supervisord %s listens on %s", STACK_SUPERVISOR_VERSION,
-                 daemon->options->socket_path);
         sd_ready("watching");
     }
     loop_run(daemon->loop);

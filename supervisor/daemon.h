@@ -8,11 +8,14 @@
 #ifndef SUPERVISOR_DAEMON_H
 #define SUPERVISOR_DAEMON_H
 
+#include "policies/policy.h"
+
 struct daemon_options {
     const char *config_path; /* NULL: the default path, if there is one */
     const char *state_dir;
     const char *socket_path;
     const char *docker_host; /* may be NULL */
+    enum policy_mode mode;   /* no policy does more than this */
 };
 
 /* Runs until told to stop; the process's exit code (control/wire.h). */

@@ -10,7 +10,8 @@
 static const char usage[] =
     "usage: stack-supervisord [options]\n"
     "\n"
-    "Watches a Docker Compose stack and its PostgreSQL, and recovers it on demand.\n"
+    "Watches a Docker Compose stack and its PostgreSQL, and recovers it: by its policies when it\n"
+    "sees trouble, and on demand.\n"
     "It stays in the foreground and logs to stderr.\n"
     "\n"
     "  --config FILE       configuration   (STACK_SUPERVISOR_CONFIG)\n"
@@ -22,6 +23,8 @@ static const char usage[] =
     "  --docker-host HOST  unix:///path or tcp://host:port (STACK_SUPERVISOR_DOCKER_HOST)\n"
     "                      default: docker.host of the configuration, DOCKER_HOST,\n"
     "                      unix:///var/run/docker.sock\n"
+    "  --mode MODE         act, ask, observe or off: no policy does more (STACK_SUPERVISOR_MODE)\n"
+    "                      default: act, or what the configuration says\n"
     "  --log-level LEVEL   error, warning, info or debug; default: info\n"
     "  --version, --help\n";
 
@@ -43,6 +46,14 @@ static int set_log_level(const char *name)
     return -1;
 }
 
+static int set_mode(const char *name, struct daemon_options *options)
+{
+    if (policy_mode_parse(name, &options->mode))
+        return 0;
+    fprintf(stderr, "stack-supervisord: --mode: '%s' is none of act, ask, observe, off\n", name);
+    return -1;
+}
+
 /* Fills options; -1 to go on, else the exit code. */
 static int parse_options(int argc, char **argv, struct daemon_options *options)
 {
@@ -51,6 +62,7 @@ static int parse_options(int argc, char **argv, struct daemon_options *options)
         OPT_STATE_DIR,
         OPT_SOCKET,
         OPT_DOCKER_HOST,
+        OPT_MODE,
         OPT_LOG_LEVEL,
         OPT_VERSION,
         OPT_HELP
@@ -60,12 +72,16 @@ static int parse_options(int argc, char **argv, struct daemon_options *options)
         {"state-dir", required_argument, NULL, OPT_STATE_DIR},
         {"socket", required_argument, NULL, OPT_SOCKET},
         {"docker-host", required_argument, NULL, OPT_DOCKER_HOST},
+        {"mode", required_argument, NULL, OPT_MODE},
         {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
         {"version", no_argument, NULL, OPT_VERSION},
         {"help", no_argument, NULL, OPT_HELP},
         {NULL, 0, NULL, 0},
     };
+    const char *mode = from_environment(WIRE_ENV_MODE, NULL);
     int option;
+    if (mode && set_mode(mode, options) != 0)
+        return WIRE_EXIT_USAGE;
     while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
         switch (option) {
         case OPT_CONFIG:
@@ -79,6 +95,10 @@ static int parse_options(int argc, char **argv, struct daemon_options *options)
             break;
         case OPT_DOCKER_HOST:
             options->docker_host = optarg;
+            break;
+        case OPT_MODE:
+            if (set_mode(optarg, options) != 0)
+                return WIRE_EXIT_USAGE;
             break;
         case OPT_LOG_LEVEL:
             if (set_log_level(optarg) != 0)

@@ -1,4 +1,5 @@
 /* The table of control/control.h, filled: each API operation as a call into the application. */
+#include "supervisor/operations.h"
 #include "base/mem.h"
 #include "supervisor/app_private.h"
 
@@ -53,7 +54,7 @@ static void op_version(void *data, control_reply_fn reply, void *reply_data)
     char at[CLOCK_STAMP_MAX];
     json_t *body = json_object();
     json_set_text(body, "version", STACK_SUPERVISOR_VERSION);
-    json_set_text(body, "api", "1.0");
+    json_set_text(body, "api", "1.1");
     json_set_int(body, "pid", getpid());
     json_set_text(body, "started_at", clock_stamp(app->started_wall_ms, at));
     json_set_text(body, "config", app->config->path);
@@ -77,12 +78,13 @@ static void on_plan(void *data, const struct err *e, const struct plan *plan)
     pending_reply(data, e, e ? NULL : plan_json(plan));
 }
 
-static void op_plan(void *data, const char *playbook, control_reply_fn reply, void *reply_data)
+static void op_plan(void *data, const char *playbook, const json_t *options, control_reply_fn reply,
+                    void *reply_data)
 {
     struct app *app = data;
     struct pending *pending = pending_new(app, reply, reply_data);
     if (pending)
-        runner_plan(app->runner, playbook, NULL, on_plan, pending);
+        runner_plan(app->runner, playbook, options, on_plan, pending);
 }
 
 static void on_started(void *data, const struct err *e, int64_t run, bool joined,
@@ -237,6 +239,15 @@ const struct control_ops *app_ops(void)
         .run = op_run,
         .start = op_start,
         .abort = op_abort,
+        .policies = op_policies,
+        .observations = op_observations,
+        .decisions = op_decisions,
+        .answer = op_answer,
+        .pause = op_pause,
+        .resume = op_resume,
+        .alerts = op_alerts,
+        .page = op_page,
+        .metrics = op_metrics,
         .follow = op_follow,
         .unfollow = op_unfollow,
     };

@@ -1,10 +1,9 @@
 /* The questions about the database alone: who holds its connections, and what a clean would end. */
 #include "base/mem.h"
 #include "playbooks/clean_rules.h"
-#include "playbooks/holders.h"
 #include "supervisor/app_private.h"
 
-enum { LOAD_MS = 10000, ASK_MS = 10000 };
+enum { LOAD_MS = 10000, ASK_MS = 10000, FIND_MS = 2000 };
 
 struct question {
     struct app *app;
@@ -28,14 +27,24 @@ static void question_reply(struct question *q, const struct err *e, json_t *body
     app_query_ends(app);
 }
 
+/* True when the clients are about to go, or gone: nothing more can be asked. The question has its
+ * answer then. */
+static bool question_is_late(struct question *q)
+{
+    struct err e;
+    if (!q->app->stopping)
+        return false;
+    err_set(&e, ERR_UNREACHABLE, "the supervisor is stopping");
+    question_reply(q, &e, NULL);
+    return true;
+}
+
 static void on_loaded(void *data, const struct err *e, struct stack *stack)
 {
     struct question *q = data;
     struct err failure;
-    if (!e && q->app->stopping) {
-        err_set(&failure, ERR_UNREACHABLE, "the supervisor is stopping");
-        e = &failure;
-    }
+    if (question_is_late(q))
+        return;
     if (!e && stack->database->container_count == 0) {
         err_set(&failure, ERR_NOT_FOUND, "the database of stack %s has no container",
                 stack->project);
@@ -54,22 +63,26 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
 static void question_begin(struct app *app, struct question *q)
 {
     app_query_begins(app);
-    if (app->stopping) {
-        struct err e;
-        err_set(&e, ERR_UNREACHABLE, "the supervisor is stopping");
-        question_reply(q, &e, NULL);
+    if (question_is_late(q))
         return;
-    }
     stack_load(app->docker, &app->selector, LOAD_MS, on_loaded, q);
 }
 
 /* --- connections --------------------------------------------------------------------------------
  */
 
+static void on_found(void *data, const struct holders *holders)
+{
+    question_reply(data, NULL, holders_json(holders));
+}
+
 static void on_activity(void *data, const struct err *e, const struct db_activity *activity)
 {
     struct question *q = data;
-    question_reply(q, e, e ? NULL : holders_json(activity, q->stack));
+    if (e)
+        question_reply(q, e, NULL);
+    else
+        holders_find(q->app->holders, activity, q->stack, FIND_MS, on_found, q);
 }
 
 static void ask_connections(struct question *q, struct db *db)
@@ -100,20 +113,43 @@ static const struct step *clean_step(const struct playbook *playbook)
     return NULL;
 }
 
+static void choose(struct question *q, const struct holders *holders)
+{
+    q->rules = clean_rules_new(clean_step(q->playbook), holders);
+    db_clean(reach_db(q->app->reach), &q->rules->rules, true, ASK_MS, on_chosen, q);
+}
+
+static void on_holders(void *data, const struct holders *holders)
+{
+    if (!question_is_late(data))
+        choose(data, holders);
+}
+
+static void on_sessions(void *data, const struct err *e, const struct db_activity *activity)
+{
+    struct question *q = data;
+    if (e)
+        question_reply(q, e, NULL);
+    else
+        holders_find(q->app->holders, activity, q->stack, FIND_MS, on_holders, q);
+}
+
 static void ask_clean(struct question *q, struct db *db)
 {
-    q->rules = clean_rules_new(clean_step(q->playbook), q->stack);
-    db_clean(db, &q->rules->rules, true, ASK_MS, on_chosen, q);
+    if (clean_rules_want_holders(clean_step(q->playbook)))
+        db_activity(db, ASK_MS, on_sessions, q);
+    else
+        choose(q, NULL);
 }
 
 /* The clean playbook with the request's settings in place of its own, when it has any. */
 static struct playbook *clean_playbook(const struct app *app, const json_t *request, struct err *e)
 {
     struct playbook *playbook = playbook_set_find(app->config->playbooks, "clean");
-    json_t *settings = json_copy((json_t *)(uintptr_t)request);
+    json_t *settings = json_copy(mem_unconst(request));
     json_object_del(settings, "dry_run");
     struct playbook *chosen = json_object_size(settings) > 0
-                                  ? playbook_with_clean(playbook, settings, e)
+                                  ? playbook_with_options(playbook, settings, e)
                                   : playbook_ref(playbook);
     json_decref(settings);
     if (chosen && !clean_step(chosen)) {

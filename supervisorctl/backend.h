@@ -23,14 +23,21 @@ enum ask {
     ASK_RUN,
     ASK_START,
     ASK_ABORT,
+    ASK_POLICIES,
+    ASK_OBSERVATIONS,
+    ASK_DECISIONS,
+    ASK_APPROVE,
+    ASK_DENY,
+    ASK_PAUSE,
+    ASK_RESUME,
     ASKS
 };
 
 struct question {
     enum ask ask;
     const char *playbook; /* of a plan */
-    int64_t run;          /* of a run, an abort */
-    const json_t *body;   /* of clean and start */
+    int64_t run;          /* of a run, an abort; a decision, of its approval */
+    const json_t *body;   /* of clean, start and pause; of a plan its options, or NULL */
 };
 
 /* What the watcher of a run wants next. */

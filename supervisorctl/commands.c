@@ -17,11 +17,16 @@
 static const struct ctl_command commands[] = {
     {"status", "", "show the stack, its database and the run that is under way",
      "Exit code: 0 healthy, 3 not healthy, 4 no daemon there.\n", 0, 0, 0, true, ctl_status},
-    {"recover", "[PLAYBOOK] [--plan] [--yes] [--detach]", "run a playbook: by default, recover",
+    {"recover", "[PLAYBOOK] [--container NAME] [--service NAME] [--plan] [--yes] [--detach]",
+     "run a playbook: by default, recover",
      "On a terminal it shows the plan and asks; elsewhere it runs at once. Then it shows what\n"
      "happens. Ctrl-C leaves the run to the daemon; with --standalone, it asks the run to wind up\n"
-     "(start again what it stopped). When a run of the same playbook is under way, it joins it.\n",
-     0, 1, OPTION_BIT(OPTION_PLAN) | RUN_OPTIONS, true, ctl_recover},
+     "(start again what it stopped). When a run of the same playbook is under way, it joins it.\n"
+     "--container and --service say whom restart-leaker, restart-unhealthy and the like act on.\n",
+     0, 1,
+     OPTION_BIT(OPTION_PLAN) | RUN_OPTIONS | OPTION_BIT(OPTION_CONTAINER) |
+         OPTION_BIT(OPTION_SERVICE),
+     true, ctl_recover},
     {"clean", "[--dry-run] [--yes] [RULES]", "end leaked database sessions",
      "By default: sessions idle for more than 60 s, in a transaction or not. Never: replication,\n"
      "backups, the supervisor's own, superusers' unless told. Prints who was ended and why.\n",
@@ -39,6 +44,29 @@ static const struct ctl_command commands[] = {
      "Exit code: 0 when the run succeeded or is left to go on, 1 when it failed.\n", 0, 1, 0, true,
      ctl_attach},
     {"abort", "[ID]", "end a run: it starts again what it stopped", "", 0, 1, 0, true, ctl_abort},
+    {"why", "[POLICY | ID] [--all]", "show the last decisions, and what each was taken on",
+     "Also the decisions not to act. With the number of a decision: every value it was taken on.\n"
+     "Without --all the last 20, without those that there is nothing to do.\n",
+     0, 1, OPTION_BIT(OPTION_ALL), true, ctl_why},
+    {"policies", "", "list the policies, and where each stands",
+     "Whether it is triggered, which rung is being tried, what its budget still holds.\n", 0, 0, 0,
+     true, ctl_policies},
+    {"observations", "", "show the newest value of everything that is watched",
+     "The names are those that conditions use: docs/policies.md.\n", 0, 0, 0, true,
+     ctl_observations},
+    {"approve", "[ID]", "let a policy do what it asks for: by default, the only one that asks", "",
+     0, 1, 0, true, ctl_approve},
+    {"deny", "[ID]", "do not let it", "", 0, 1, 0, true, ctl_deny},
+    {"pause", "[--for DURATION] [--reason TEXT]", "let no policy act, until resumed or for a time",
+     "What is under way goes on; `recover` by hand works as ever.\n", 0, 0,
+     OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_REASON), true, ctl_pause},
+    {"resume", "", "let policies act again", "", 0, 0, 0, true, ctl_resume},
+    {"simulate", "TRACE [--policies FILE] [--all]",
+     "replay a recorded trace through policies: what would have been done",
+     "The daemon records one in its state directory; - reads it from standard input. Nothing is\n"
+     "asked of a daemon and nothing is touched. A run that the trace does not end takes a minute.\n"
+     "With --all also the decisions that there is nothing to do.\n",
+     1, 1, OPTION_BIT(OPTION_POLICIES) | OPTION_BIT(OPTION_ALL), false, ctl_simulate},
     {"check", "[FILE]", "check a configuration file",
      "Shows every error with its line. Exit code: 0 fine, 2 errors.\n", 0, 1, 0, false, ctl_check},
     {"init", "", "print a configuration file with every setting at its default", "", 0, 0, 0, false,

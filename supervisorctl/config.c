@@ -10,32 +10,62 @@ static const char *file_of(const struct ctl *ctl)
     return ctl->options->arg_count ? ctl->options->args[0] : ctl->options->config;
 }
 
-static int print_object(struct ctl *ctl, const char *file, bool fine, struct diag_list *diags)
+/* The file as it was read, and what came of holding it against the stack. */
+struct finding {
+    struct config *config;
+    struct diag_list diags;
+    char *project; /* the stack, or NULL: it was not looked at, */
+    struct err e;  /* for this reason; not set: the file alone is wrong enough */
+    bool fine;
+};
+
+static void look_at(struct ctl *ctl, struct finding *f)
+{
+    f->fine = config_load(file_of(ctl), &f->config, &f->diags) == 0;
+    if (!f->fine || !f->config->path)
+        return;
+    diag_free(&f->diags);
+    f->fine = config_hold_against_stack(f->config, ctl->options->docker_host, &f->project,
+                                        &f->diags, &f->e) == 0;
+}
+
+static int print_object(struct ctl *ctl, struct finding *f, const char *file)
 {
     CLEANUP_JSON json_t *object = json_object();
     json_set_text(object, "file", file);
-    json_set_bool(object, "fine", fine);
-    json_object_set_new(object, "errors", diag_json(diags));
-    return ctl_print_json(ctl, fine ? WIRE_EXIT_DONE : WIRE_EXIT_USAGE, object);
+    json_set_bool(object, "fine", f->fine);
+    json_set_text(object, "stack", f->project);
+    json_object_set_new(object, "errors", diag_json(&f->diags));
+    return ctl_print_json(ctl, f->fine ? WIRE_EXIT_DONE : WIRE_EXIT_USAGE, object);
+}
+
+static void print_fine(struct ctl *ctl, const struct finding *f, const char *file)
+{
+    if (!file)
+        fprintf(ctl->out, "no configuration file: the defaults are used\n");
+    else if (f->project)
+        fprintf(ctl->out, "%s: fine, also for stack %s\n", file, f->project);
+    else
+        fprintf(ctl->out, "%s: fine\n", file);
+    if (err_is_set(&f->e))
+        fprintf(ctl->messages, "its services were not held against a stack: %s\n", f->e.text);
 }
 
 int ctl_check(struct ctl *ctl)
 {
-    struct config *config = NULL;
-    struct diag_list diags;
-    bool fine = config_load(file_of(ctl), &config, &diags) == 0;
-    const char *file = fine && config->path ? config->path : file_of(ctl);
-    int code = fine ? WIRE_EXIT_DONE : WIRE_EXIT_USAGE;
-    if (!fine)
-        diag_print(&diags, ctl->messages);
+    struct finding f = {0};
+    look_at(ctl, &f);
+    const char *file = f.config && f.config->path ? f.config->path : file_of(ctl);
+    int code = f.fine ? WIRE_EXIT_DONE : WIRE_EXIT_USAGE;
+    if (!f.fine)
+        diag_print(&f.diags, ctl->messages);
     if (ctl->options->json)
-        code = print_object(ctl, file, fine, &diags);
-    else if (fine && file)
-        fprintf(ctl->out, "%s: fine\n", file);
-    else if (fine)
-        fprintf(ctl->out, "no configuration file: the defaults are used\n");
-    diag_free(&diags);
-    config_free(config);
+        code = print_object(ctl, &f, file);
+    else if (f.fine)
+        print_fine(ctl, &f, file);
+    diag_free(&f.diags);
+    free(f.project);
+    config_free(f.config);
     return code;
 }
 

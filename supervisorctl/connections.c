@@ -27,9 +27,9 @@ static char *remarks_of(const json_t *session)
 
 static void print_sessions(struct ctl *ctl, const json_t *sessions)
 {
-    static const char *const headings[] = {">PID",      "STATE",  ">SINCE",      ">LOGIN",
-                                           "CONTAINER", "CLIENT", "APPLICATION", "ROLE",
-                                           "DATABASE",  "",       NULL};
+    static const char *const headings[] = {">PID",     "STATE",  ">SINCE",      ">LOGIN",
+                                           "HOLDER",   "CLIENT", "APPLICATION", "ROLE",
+                                           "DATABASE", "",       NULL};
     struct print_table *table = print_table_new(headings);
     for (size_t i = 0; i < json_array_size(sessions); i++) {
         const json_t *session = json_array_get(sessions, i);
@@ -40,7 +40,7 @@ static void print_sessions(struct ctl *ctl, const json_t *sessions)
         print_table_cell(table, print_tone_of(state), state);
         print_table_cell(table, TONE_PLAIN, age(session, "state_seconds", text));
         print_table_cell(table, TONE_DIM, age(session, "age_seconds", text));
-        print_table_cell(table, TONE_PLAIN, json_text_at(session, "container", NULL));
+        print_table_cell(table, TONE_PLAIN, json_text_at(session, "holder", NULL));
         print_table_cell(table, TONE_PLAIN, json_text_at(session, "client", NULL));
         print_table_cell(table, TONE_PLAIN, json_text_at(session, "application", NULL));
         print_table_cell(table, TONE_PLAIN, json_text_at(session, "role", NULL));
@@ -65,9 +65,21 @@ static void print_head(struct ctl *ctl, const json_t *answer)
     print_toned(ctl->out, &ctl->style, tone, bar);
     fputc(' ', ctl->out);
     story_print_use(ctl->out, answer);
-    fprintf(ctl->out, "; %" PRId64 " free, %" PRId64 " of %" PRId64 " reserved; asked by %s\n\n",
+    fprintf(ctl->out, "; %" PRId64 " free, %" PRId64 " of %" PRId64 " reserved; asked by %s\n",
             available > 0 ? available : 0, json_int_at(answer, "reserved", 0),
             json_int_at(answer, "max", 0), json_text_at(answer, "by", "?"));
+    story_print_holder(ctl->out, answer, 0);
+    fputc('\n', ctl->out);
+}
+
+/* Why some holders are unknown, when it is us who could not look. */
+static void say_unseen(struct ctl *ctl, const json_t *error)
+{
+    struct err e;
+    if (!json_is_object(error))
+        return;
+    json_to_err(error, &e);
+    ctl_say(ctl, "%s%s%s", e.text, *e.hint ? "; " : "", e.hint);
 }
 
 int ctl_connections(struct ctl *ctl)
@@ -86,5 +98,6 @@ int ctl_connections(struct ctl *ctl)
     if (json_bool_at(answer, "restricted", false))
         ctl_say(ctl, "states and addresses of other roles are hidden: GRANT pg_monitor TO the "
                      "supervisor's role shows them");
+    say_unseen(ctl, json_at(answer, "attribution_error"));
     return WIRE_EXIT_DONE;
 }

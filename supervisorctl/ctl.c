@@ -1,6 +1,8 @@
 /* See ctl.h. */
 #include "supervisorctl/ctl.h"
 
+#include "supervisorctl/backend.h"
+
 #include "base/mem.h"
 #include "supervisorctl/commands.h"
 
@@ -99,4 +101,18 @@ bool ctl_read_run(const char *text, int64_t *ret, struct err *e)
     }
     *ret = number;
     return true;
+}
+
+bool ctl_ask(struct ctl *ctl, const struct question *question, json_t **ret, int *ret_code)
+{
+    struct err e;
+    *ret_code = backend_ask(ctl->backend, question, ret, &e);
+    if (*ret_code) {
+        ctl_fail(ctl, *ret_code, &e);
+        return false;
+    }
+    if (!ctl->options->json)
+        return true;
+    ctl_print_json(ctl, WIRE_EXIT_DONE, *ret);
+    return false;
 }

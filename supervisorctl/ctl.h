@@ -16,6 +16,7 @@
 #include "supervisorctl/signals.h"
 
 struct backend;
+struct question;
 
 struct ctl {
     const struct ctl_options *options;
@@ -46,6 +47,10 @@ int ctl_exit_of(enum err_code code);
 /* The number of a run as it was typed; false with e set for anything else. */
 bool ctl_read_run(const char *text, int64_t *ret, struct err *e);
 
+/* Asks, and prints the answer when that is all there is to do (--json, or a failure): then false,
+ * with the exit code. *ret is the caller's in every case. */
+bool ctl_ask(struct ctl *ctl, const struct question *question, json_t **ret, int *ret_code);
+
 /* The sub-commands (commands.c has the table). */
 int ctl_status(struct ctl *ctl);
 int ctl_recover(struct ctl *ctl);
@@ -56,6 +61,14 @@ int ctl_runs(struct ctl *ctl);
 int ctl_run(struct ctl *ctl);
 int ctl_attach(struct ctl *ctl);
 int ctl_abort(struct ctl *ctl);
+int ctl_why(struct ctl *ctl);
+int ctl_policies(struct ctl *ctl);
+int ctl_observations(struct ctl *ctl);
+int ctl_approve(struct ctl *ctl);
+int ctl_deny(struct ctl *ctl);
+int ctl_pause(struct ctl *ctl);
+int ctl_resume(struct ctl *ctl);
+int ctl_simulate(struct ctl *ctl);
 int ctl_check(struct ctl *ctl);
 int ctl_init(struct ctl *ctl);
 int ctl_version(struct ctl *ctl);

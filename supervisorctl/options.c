@@ -20,8 +20,9 @@ static const struct {
 } rows[] = {
     [OPTION_SOCKET] = {"socket", 0, "PATH", WIRE_ENV_SOCKET,
                        "the daemon's socket (" WIRE_SOCKET_DEFAULT ")"},
-    [OPTION_DOCKER_HOST] = {"docker-host", 0, "HOST", WIRE_ENV_DOCKER_HOST,
-                            "the engine, with --standalone: unix:///path or tcp://host:port"},
+    [OPTION_DOCKER_HOST] =
+        {"docker-host", 0, "HOST", WIRE_ENV_DOCKER_HOST,
+         "the engine, with --standalone and for check: unix:///path or tcp://host:port"},
     [OPTION_STATE_DIR] = {"state-dir", 0, "DIR", WIRE_ENV_STATE_DIR,
                           "the journal, with --standalone (" WIRE_STATE_DIR_DEFAULT ")"},
     [OPTION_CONFIG] = {"config", 0, "FILE", WIRE_ENV_CONFIG,
@@ -48,11 +49,18 @@ static const struct {
     [OPTION_DATABASE] = {"database", 0, "NAME", NULL, "only in this database; may be repeated"},
     [OPTION_CLIENT] = {"client", 0, "ADDRESS", NULL, "only from this address; may be repeated"},
     [OPTION_CONTAINER] = {"container", 0, "NAME", NULL,
-                          "only from this container or service; may be repeated"},
+                          "this container (or service) only; may be repeated"},
+    [OPTION_SERVICE] = {"service", 0, "NAME", NULL, "this service only; may be repeated"},
     [OPTION_PROTECT] = {"protect", 0, "NAME", NULL,
                         "never of this application or role; may be repeated"},
     [OPTION_SUPERUSERS] = {"superusers", 0, NULL, NULL, "also sessions of superusers"},
-    [OPTION_ALL] = {"all", 0, NULL, NULL, "every ordinary session, whatever it does"},
+    [OPTION_ALL] =
+        {"all", 0, NULL, NULL,
+         "clean: every ordinary session, whatever it does; why, simulate: every decision"},
+    [OPTION_FOR] = {"for", 0, "DURATION", NULL, "it ends by itself after so long"},
+    [OPTION_REASON] = {"reason", 0, "TEXT", NULL, "why, for those who look later"},
+    [OPTION_POLICIES] = {"policies", 0, "FILE", NULL,
+                         "the configuration whose policies are tried; else the built-in ones"},
 };
 _Static_assert(ARRAY_SIZE(rows) == CTL_OPTIONS, "a row for every option");
 _Static_assert(CTL_OPTIONS <= 32, "a bit for every option");
@@ -116,6 +124,7 @@ static int set_text(const char **slot, const char *text)
 
 static int apply(struct ctl_options *o, enum ctl_option option, const char *value, struct err *e)
 {
+    int64_t ignored;
     switch (option) {
     case OPTION_SOCKET:
         return set_text(&o->socket, value);
@@ -159,12 +168,20 @@ static int apply(struct ctl_options *o, enum ctl_option option, const char *valu
         return push(&o->clients, value);
     case OPTION_CONTAINER:
         return push(&o->containers, value);
+    case OPTION_SERVICE:
+        return push(&o->services, value);
     case OPTION_PROTECT:
         return push(&o->protect, value);
     case OPTION_SUPERUSERS:
         return set(&o->superusers);
     case OPTION_ALL:
         return set(&o->all);
+    case OPTION_FOR:
+        return set_text(&o->pause_for, value) + read_duration(option, value, &ignored, e);
+    case OPTION_REASON:
+        return set_text(&o->reason, value);
+    case OPTION_POLICIES:
+        return set_text(&o->policies, value);
     case CTL_OPTIONS:
         break;
     }
@@ -332,8 +349,10 @@ static bool asks_for_json(int argc, char **argv)
 static int check_together(const struct ctl_options *o, struct err *e)
 {
     static const enum ctl_option standalone_only[] = {OPTION_DOCKER_HOST, OPTION_STATE_DIR};
+    bool checks = strcmp(o->command, "check") == 0; /* asks the Engine itself, and keeps nothing */
     for (size_t i = 0; i < ARRAY_SIZE(standalone_only); i++)
-        if ((o->given & OPTION_BIT(standalone_only[i])) && !o->standalone) {
+        if ((o->given & OPTION_BIT(standalone_only[i])) && !o->standalone &&
+            !(checks && standalone_only[i] == OPTION_DOCKER_HOST)) {
             int failed = err_set(e, ERR_INVALID, "--%s goes with --standalone only",
                                  rows[standalone_only[i]].name);
             err_hint(e, "the daemon has its own; see stack-supervisord(8)");
@@ -371,6 +390,7 @@ void ctl_options_free(struct ctl_options *options)
     free(options->databases.items);
     free(options->clients.items);
     free(options->containers.items);
+    free(options->services.items);
     free(options->protect.items);
     *options = (struct ctl_options){0};
 }

@@ -39,9 +39,13 @@ enum ctl_option {
     OPTION_DATABASE,
     OPTION_CLIENT,
     OPTION_CONTAINER,
+    OPTION_SERVICE,
     OPTION_PROTECT,
     OPTION_SUPERUSERS,
     OPTION_ALL,
+    OPTION_FOR,
+    OPTION_REASON,
+    OPTION_POLICIES,
     CTL_OPTIONS
 };
 
@@ -68,7 +72,10 @@ struct ctl_options {
     bool json, standalone, help, version;
     bool plan, yes, detach, dry_run, superusers, all;
     const char *idle, *idle_in_transaction; /* durations, checked; or NULL */
-    struct ctl_names applications, roles, databases, clients, containers, protect;
+    const char *pause_for;                  /* likewise */
+    const char *reason;                     /* or NULL */
+    const char *policies;                   /* or NULL */
+    struct ctl_names applications, roles, databases, clients, containers, services, protect;
     uint32_t given; /* OPTION_BIT of those that stood on the command line */
 };
 

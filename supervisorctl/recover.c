@@ -13,9 +13,32 @@ static const char *playbook_of(const struct ctl *ctl)
     return ctl->options->arg_count ? ctl->options->args[0] : "recover";
 }
 
+static void add_names(json_t *options, const char *key, const struct ctl_names *names)
+{
+    if (names->count == 0)
+        return;
+    json_t *list = json_array();
+    for (size_t i = 0; i < names->count; i++)
+        json_array_append_new(list, json_lossy_string(names->items[i], strlen(names->items[i])));
+    json_object_set_new(options, key, list);
+}
+
+/* Whom the playbook's `selected` means; NULL when nobody was named. The caller owns it. */
+static json_t *options_of(const struct ctl *ctl)
+{
+    json_t *options = json_object();
+    add_names(options, "containers", &ctl->options->containers);
+    add_names(options, "services", &ctl->options->services);
+    if (json_object_size(options) > 0)
+        return options;
+    json_decref(options);
+    return NULL;
+}
+
 static int ask_plan(struct ctl *ctl, json_t **ret, struct err *e)
 {
-    struct question question = {.ask = ASK_PLAN, .playbook = playbook_of(ctl)};
+    CLEANUP_JSON json_t *options = options_of(ctl);
+    struct question question = {.ask = ASK_PLAN, .playbook = playbook_of(ctl), .body = options};
     return backend_ask(ctl->backend, &question, ret, e);
 }
 
@@ -40,6 +63,9 @@ static int start(struct ctl *ctl, const char *plan_id, json_t **ret_reply, struc
     json_set_text(request, "trigger", "command");
     if (plan_id)
         json_set_text(request, "plan_id", plan_id);
+    json_t *options = options_of(ctl);
+    if (options)
+        json_object_set_new(request, "options", options);
     return ctl_start(ctl, request, ret_reply, e);
 }
 

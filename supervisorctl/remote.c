@@ -29,14 +29,14 @@ enum {
 struct remote {
     struct backend backend;
     char *socket;
+    char *asking;       /* the socket for what is only asked */
     int64_t timeout_ms; /* of --timeout; 0: none */
-    int64_t started_ms;
 };
 
 static const struct {
     const char *method;
     const char *path;
-    const char *tail; /* behind a run's number */
+    const char *tail; /* behind a number */
 } requests[] = {
     [ASK_VERSION] = {"GET", WIRE_VERSION, NULL},
     [ASK_STATUS] = {"GET", WIRE_STATUS, NULL},
@@ -48,6 +48,13 @@ static const struct {
     [ASK_RUN] = {"GET", WIRE_RUNS, ""},
     [ASK_START] = {"POST", WIRE_RUNS, NULL},
     [ASK_ABORT] = {"POST", WIRE_RUNS, WIRE_ABORT},
+    [ASK_POLICIES] = {"GET", WIRE_POLICIES, NULL},
+    [ASK_OBSERVATIONS] = {"GET", WIRE_OBSERVATIONS, NULL},
+    [ASK_DECISIONS] = {"GET", WIRE_DECISIONS "?limit=500", NULL},
+    [ASK_APPROVE] = {"POST", WIRE_DECISIONS, WIRE_APPROVE},
+    [ASK_DENY] = {"POST", WIRE_DECISIONS, WIRE_DENY},
+    [ASK_PAUSE] = {"POST", WIRE_PAUSE, NULL},
+    [ASK_RESUME] = {"POST", WIRE_RESUME, NULL},
 };
 _Static_assert(ARRAY_SIZE(requests) == ASKS, "a request for every question");
 
@@ -81,16 +88,21 @@ static int no_daemon(const struct remote *remote, CURL *curl, struct err *e)
     return WIRE_EXIT_UNREACHABLE;
 }
 
+/* Each question has it anew: what a person takes to answer ours is not the daemon's. */
+static long limit_ms(const struct remote *remote)
+{
+    return (long)(remote->timeout_ms ? remote->timeout_ms : ASK_LIMIT_MS);
+}
+
 static int transport_error(const struct remote *remote, CURL *curl, CURLcode result, struct err *e)
 {
     char limit[DURATION_MAX];
-    int64_t limit_ms = remote->timeout_ms ? remote->timeout_ms : ASK_LIMIT_MS;
     switch (result) {
     case CURLE_COULDNT_CONNECT:
         return no_daemon(remote, curl, e);
     case CURLE_OPERATION_TIMEDOUT:
         err_set(e, ERR_TIMEOUT, "%s: no answer within %s", remote->socket,
-                duration_text(limit_ms, limit));
+                duration_text(limit_ms(remote), limit));
         return WIRE_EXIT_TIMEOUT;
     case CURLE_COULDNT_RESOLVE_HOST: /* how curl calls a path longer than a socket's address */
         err_set(e, ERR_INVALID, "--socket: '%s' cannot be the path of a socket", remote->socket);
@@ -122,22 +134,14 @@ static int daemon_error(const struct remote *remote, long status, const struct b
 
 /* --- one request ------------------------------------------------------------------------------ */
 
-static int64_t left_ms(const struct remote *remote)
-{
-    if (!remote->timeout_ms)
-        return ASK_LIMIT_MS;
-    int64_t left = remote->started_ms + remote->timeout_ms - clock_mono_ms();
-    return left > 1 ? left : 1;
-}
-
-static CURL *curl_new(const struct remote *remote, const char *path)
+static CURL *curl_new(const char *socket, const char *path)
 {
     CURL *curl = curl_easy_init();
     if (!curl)
         abort(); /* out of memory: see base/mem.h */
     CLEANUP_FREE char *url = mem_printf("http://localhost%s", path);
     curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, remote->socket);
+    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*"); /* http_proxy is not for us */
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     return curl;
@@ -148,18 +152,41 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
     return buf_add(data, bytes, size * count) ? size * count : 0;
 }
 
+static void add_escaped(struct buf *out, const char *text)
+{
+    char *escaped = curl_easy_escape(NULL, text, 0);
+    buf_puts(out, escaped ? escaped : "");
+    curl_free(escaped);
+}
+
+/* Its options are lists of names, which hold no commas. */
+static char *plan_path(const struct question *question)
+{
+    enum { PATH_ROOM = 16384 };
+    struct buf out;
+    const char *key;
+    json_t *names;
+    buf_init(&out, PATH_ROOM);
+    buf_puts(&out, WIRE_PLAN "?playbook=");
+    add_escaped(&out, question->playbook);
+    json_object_foreach((json_t *)question->body, key, names)
+    {
+        buf_printf(&out, "&%s=", key);
+        for (size_t i = 0; i < json_array_size(names); i++) {
+            buf_puts(&out, i ? "%2C" : "");
+            add_escaped(&out, json_string_value(json_array_get(names, i)));
+        }
+    }
+    return buf_take(&out);
+}
+
 static char *path_of(const struct question *question)
 {
     const char *path = requests[question->ask].path;
     const char *tail = requests[question->ask].tail;
     if (tail)
         return mem_printf("%s/%" PRId64 "%s", path, question->run, tail);
-    if (question->ask != ASK_PLAN)
-        return mem_strdup(path);
-    char *playbook = curl_easy_escape(NULL, question->playbook, 0);
-    char *whole = mem_printf("%s?playbook=%s", path, playbook ? playbook : "");
-    curl_free(playbook);
-    return whole;
+    return question->ask == ASK_PLAN ? plan_path(question) : mem_strdup(path);
 }
 
 static int remote_ask(struct backend *backend, const struct question *question, json_t **ret,
@@ -172,11 +199,12 @@ static int remote_ask(struct backend *backend, const struct question *question, 
     struct buf body;
     long status = 0;
     buf_init(&body, ANSWER_MAX);
-    CURL *curl = curl_new(remote, path);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left_ms(remote));
+    bool acts = strcmp(requests[question->ask].method, "POST") == 0;
+    CURL *curl = curl_new(acts ? remote->socket : remote->asking, path);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, limit_ms(remote));
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
-    if (strcmp(requests[question->ask].method, "POST") == 0) {
+    if (acts) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, sent);
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     }
@@ -262,7 +290,7 @@ static int follow_once(struct stream *stream, CURLM *multi, const char *path, bo
     CLEANUP_FREE char *seen = mem_printf("Last-Event-ID: %" PRId64, stream->events.last_id);
     struct curl_slist *headers = curl_slist_append(NULL, seen);
     long status = 0;
-    stream->curl = curl_new(stream->remote, path);
+    stream->curl = curl_new(stream->remote->asking, path);
     stream->heard = false;
     events_restart(&stream->events);
     buf_reset(&stream->refusal);
@@ -349,6 +377,7 @@ static void remote_free(struct backend *backend)
 {
     struct remote *remote = (struct remote *)backend;
     free(remote->socket);
+    free(remote->asking);
     free(remote);
     curl_global_cleanup();
 }
@@ -360,13 +389,28 @@ static const struct backend_class remote_class = {
     .free = remote_free,
 };
 
+/* Who may not act has a socket beside it for what is only asked, if the daemon was told to make
+ * one.
+ */
+static char *socket_for_asking(const char *socket)
+{
+    const char *slash = strrchr(socket, '/');
+    if (slash && access(socket, W_OK) != 0 && errno == EACCES) {
+        char *beside = mem_printf("%.*s/" WIRE_READ_SOCKET, (int)(slash - socket), socket);
+        if (access(beside, W_OK) == 0)
+            return beside;
+        free(beside);
+    }
+    return mem_strdup(socket);
+}
+
 struct backend *remote_new(const struct ctl_options *options)
 {
     struct remote *remote = mem_new(sizeof *remote);
     remote->backend.class = &remote_class;
     remote->socket = mem_strdup(options->socket);
+    remote->asking = socket_for_asking(options->socket);
     remote->timeout_ms = options->timeout_ms;
-    remote->started_ms = clock_mono_ms();
     curl_global_init(CURL_GLOBAL_NOTHING); /* a socket of this host: no TLS */
     return &remote->backend;
 }

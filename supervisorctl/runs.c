@@ -8,22 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Asks, and prints the answer when that is all there is to do (--json, or a failure): then false
- * with the exit code. */
-static bool ask(struct ctl *ctl, const struct question *question, json_t **ret, int *ret_code)
-{
-    struct err e;
-    *ret_code = backend_ask(ctl->backend, question, ret, &e);
-    if (*ret_code) {
-        ctl_fail(ctl, *ret_code, &e);
-        return false;
-    }
-    if (!ctl->options->json)
-        return true;
-    ctl_print_json(ctl, WIRE_EXIT_DONE, *ret);
-    return false;
-}
-
 static void add_run(struct print_table *table, const json_t *run, int64_t now_ms)
 {
     char ago[PRINT_AGO_MAX];
@@ -47,7 +31,7 @@ int ctl_runs(struct ctl *ctl)
     struct question question = {.ask = ASK_RUNS};
     CLEANUP_JSON json_t *answer = NULL;
     int code;
-    if (!ask(ctl, &question, &answer, &code))
+    if (!ctl_ask(ctl, &question, &answer, &code))
         return code;
     const json_t *runs = json_at(answer, "runs");
     if (json_array_size(runs) == 0) {
@@ -69,7 +53,7 @@ int ctl_run(struct ctl *ctl)
     int code;
     if (!ctl_read_run(ctl->options->args[0], &question.run, &e))
         return ctl_fail(ctl, WIRE_EXIT_USAGE, &e);
-    if (!ask(ctl, &question, &run, &code))
+    if (!ctl_ask(ctl, &question, &run, &code))
         return code;
     story_print(ctl->out, &ctl->style, run, clock_wall_ms());
     return WIRE_EXIT_DONE;
@@ -115,7 +99,7 @@ int ctl_abort(struct ctl *ctl)
     int code = meant_run(ctl, &question.run, &e);
     if (code)
         return ctl_fail(ctl, code, &e);
-    if (!ask(ctl, &question, &reply, &code))
+    if (!ctl_ask(ctl, &question, &reply, &code))
         return code;
     fprintf(ctl->out,
             "run %" PRId64 " winds up and starts again what it stopped: supervisorctl attach "
@@ -130,7 +114,7 @@ int ctl_playbooks(struct ctl *ctl)
     struct question question = {.ask = ASK_PLAYBOOKS};
     CLEANUP_JSON json_t *answer = NULL;
     int code;
-    if (!ask(ctl, &question, &answer, &code))
+    if (!ctl_ask(ctl, &question, &answer, &code))
         return code;
     const json_t *playbooks = json_is_array(answer) ? answer : json_at(answer, "playbooks");
     struct print_table *table = print_table_new(headings);

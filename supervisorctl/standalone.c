@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ASK_LIMIT_MS = 120000, TICK_MS = 100 };
+enum { ASK_LIMIT_MS = 120000, TICK_MS = 100, DECISIONS_ASKED = 500 };
 
 struct standalone {
     struct backend backend;
@@ -73,7 +73,7 @@ static void call(struct standalone *standalone, const struct question *question,
         ops->playbooks(app, on_reply, answer);
         return;
     case ASK_PLAN:
-        ops->plan(app, question->playbook, on_reply, answer);
+        ops->plan(app, question->playbook, question->body, on_reply, answer);
         return;
     case ASK_CONNECTIONS:
         ops->connections(app, on_reply, answer);
@@ -92,6 +92,25 @@ static void call(struct standalone *standalone, const struct question *question,
         return;
     case ASK_ABORT:
         ops->abort(app, question->run, requester, on_reply, answer);
+        return;
+    case ASK_POLICIES:
+        ops->policies(app, on_reply, answer);
+        return;
+    case ASK_OBSERVATIONS:
+        ops->observations(app, on_reply, answer);
+        return;
+    case ASK_DECISIONS:
+        ops->decisions(app, DECISIONS_ASKED, on_reply, answer);
+        return;
+    case ASK_APPROVE:
+    case ASK_DENY:
+        ops->answer(app, question->run, question->ask == ASK_APPROVE, requester, on_reply, answer);
+        return;
+    case ASK_PAUSE:
+        ops->pause(app, question->body, requester, on_reply, answer);
+        return;
+    case ASK_RESUME:
+        ops->resume(app, requester, on_reply, answer);
         return;
     case ASKS:
         break;

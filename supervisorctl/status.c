@@ -204,6 +204,41 @@ static void print_run(struct ctl *ctl, const char *name, const json_t *run)
     fputc('\n', ctl->out);
 }
 
+static void print_pause(struct ctl *ctl, const json_t *pause)
+{
+    char left[DURATION_MAX];
+    print_toned(ctl->out, &ctl->style, TONE_WARN, "paused");
+    if (json_is_integer(json_at(pause, "left_ms")))
+        fprintf(ctl->out, " for another %s", duration_text(json_int_at(pause, "left_ms", 0), left));
+    fputs(": ", ctl->out);
+    print_text(ctl->out, json_text_at(pause, "reason", ""));
+}
+
+/* Only a daemon has policies at work. */
+static void print_policies(struct ctl *ctl, const json_t *policies)
+{
+    const json_t *busy = json_at(policies, "busy");
+    bool paused = json_is_object(json_at(policies, "paused"));
+    if (!json_is_object(policies))
+        return;
+    label(ctl, "policies");
+    if (paused)
+        print_pause(ctl, json_at(policies, "paused"));
+    for (size_t i = 0; i < json_array_size(busy); i++) {
+        const json_t *policy = json_array_get(busy, i);
+        fputs(i || paused ? ", " : "", ctl->out);
+        print_text(ctl->out, json_text_at(policy, "name", "?"));
+        fputs(": ", ctl->out);
+        print_toned(ctl->out, &ctl->style, TONE_WARN, json_text_at(policy, "state", "?"));
+        if (json_int_at(policy, "asks", 0))
+            fprintf(ctl->out, " (supervisorctl approve %" PRId64 ")",
+                    json_int_at(policy, "asks", 0));
+    }
+    if (!paused && json_array_size(busy) == 0)
+        fputs("watching", ctl->out);
+    fputc('\n', ctl->out);
+}
+
 /* There only when there is trouble with it. */
 static void print_journal(struct ctl *ctl, const json_t *trouble)
 {
@@ -238,7 +273,14 @@ int ctl_status(struct ctl *ctl)
     print_engine(ctl, json_at(status, "engine"));
     print_run(ctl, "run", json_at(status, "run"));
     print_run(ctl, "last run", json_at(status, "last_run"));
+    print_policies(ctl, json_at(status, "policies"));
     print_journal(ctl, json_at(status, "journal"));
+    if (json_bool_at(status, "configuration_stale", false)) {
+        label(ctl, "config");
+        print_toned(ctl->out, &ctl->style, TONE_BAD,
+                    "the file has errors: an older one is in force; supervisorctl check");
+        fputc('\n', ctl->out);
+    }
     print_notes(ctl, json_at(status, "stack/notes"));
     return exit_of(status);
 }

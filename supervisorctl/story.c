@@ -17,6 +17,35 @@ void story_print_use(FILE *out, const json_t *connections)
             json_number_at(connections, "utilization", 0) * 100);
 }
 
+/* Groups in parentheses are what is known where no container of the stack is. */
+static const json_t *largest_holder(const json_t *connections)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_at(connections, "groups/container"), i, item)
+    {
+        if (*json_text_at(item, "name", "(") != '(')
+            return item;
+    }
+    return NULL;
+}
+
+void story_print_holder(FILE *out, const json_t *connections, int indent)
+{
+    const json_t *holder = largest_holder(connections);
+    int64_t slots = json_int_at(connections, "max", 0) - json_int_at(connections, "reserved", 0);
+    double oldest_s = json_number_at(holder, "oldest_idle_seconds", 0);
+    char oldest[DURATION_MAX];
+    if (!holder)
+        return;
+    fprintf(out, "%*s", indent, "");
+    print_text(out, json_text_at(holder, "name", "?"));
+    fprintf(out, " holds %" PRId64 " of %" PRId64, json_int_at(holder, "count", 0), slots);
+    if (oldest_s > 0)
+        fprintf(out, ", oldest idle %s", duration_text((int64_t)(oldest_s * 1000), oldest));
+    fputc('\n', out);
+}
+
 static void print_group(FILE *out, const struct print_style *style, const json_t *items,
                         const char *const *headings, size_t limit, int indent)
 {
@@ -234,6 +263,7 @@ static void print_connections(FILE *out, const struct print_style *style, const 
     fputs("  ", out);
     story_print_use(out, detail);
     fputc('\n', out);
+    story_print_holder(out, detail, 2);
     story_print_groups(out, style, detail, GROUP_LIMIT, 4);
 }
 
@@ -295,6 +325,25 @@ static void tell(FILE *out, const struct print_style *style, enum print_tone ton
     fputc('\n', out);
 }
 
+/* Whom a clean ended, and why: the first of them. */
+static void tell_ended(FILE *out, const json_t *ended)
+{
+    enum { SHOWN = 20 };
+    size_t count = json_array_size(ended);
+    for (size_t i = 0; i < count && i < SHOWN; i++) {
+        const json_t *one = json_array_get(ended, i);
+        CLEANUP_FREE char *text =
+            mem_printf("pid %d, %s, role %s, from %s: %s", (int)json_int_at(one, "pid", 0),
+                       json_text_at(one, "application", "-"), json_text_at(one, "role", "-"),
+                       json_text_at(one, "client", "-"), json_text_at(one, "why", "-"));
+        fprintf(out, "%30s", "");
+        print_text(out, text);
+        fputc('\n', out);
+    }
+    if (count > SHOWN)
+        fprintf(out, "%30sand %zu more: --json has them all\n", "", count - SHOWN);
+}
+
 /* The beginning is told by the plan's sentence, the end by what came of it. */
 static void tell_action(FILE *out, const struct print_style *style, const json_t *run,
                         const json_t *entry)
@@ -313,6 +362,7 @@ static void tell_action(FILE *out, const struct print_style *style, const json_t
     if (colon && colon < text + strlen(id))
         *colon = ' ';
     tell(out, style, print_tone_of(state), entry, state, text);
+    tell_ended(out, json_at(entry, "detail/ended"));
 }
 
 static void tell_entry(FILE *out, const struct print_style *style, const json_t *run,

@@ -20,4 +20,8 @@ void story_print_groups(FILE *out, const struct print_style *style, const json_t
 /* "97 of 97 connections used (100%)": one line without its end. */
 void story_print_use(FILE *out, const json_t *connections);
 
+/* "shop_worker_2 holds 71 of 97, oldest idle 14m02s": the container that holds the most, as a line;
+ * nothing when none is known to hold any. */
+void story_print_holder(FILE *out, const json_t *connections, int indent);
+
 #endif
