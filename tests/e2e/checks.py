@@ -3,6 +3,7 @@ PostgreSQL said when it was stopped. And how a stack is made that the lab does n
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 STACKS = Path(__file__).resolve().parents[1] / "lab" / "stacks"
@@ -22,6 +23,22 @@ playbooks:
     - start: apps
     - verify: {services: healthy, for: 100ms}
 """
+
+
+# ---- what is tried by default --------------------------------------------------------------------
+
+def faults_but(all_of_them, often):
+    """Parameters of which those that are not in `often` are left to scripts/test --label faults."""
+    return _but(all_of_them, often, pytest.mark.faults)
+
+
+def long_but(all_of_them, often):
+    """The same, left to scripts/test --label e2e-all."""
+    return _but(all_of_them, often, pytest.mark.long)
+
+
+def _but(all_of_them, often, mark):
+    return [one if one in often else pytest.param(one, marks=mark) for one in all_of_them]
 
 
 # ---- stacks --------------------------------------------------------------------------------------

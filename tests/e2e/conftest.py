@@ -1,4 +1,5 @@
-"""What the end-to-end tests share: one lab a session, and the two programs driven as a user would.
+"""What the end-to-end tests share: one lab a session (a worker of pytest-xdist is one), and the two
+programs driven as a user would.
 
 STACK_SUPERVISOR_BIN names the folder of the binaries (default: build/dev/bin).
 """
@@ -19,6 +20,26 @@ from lab import Lab  # noqa: E402
 from programs import Supervisor  # noqa: E402
 
 BINARIES = Path(os.environ.get("STACK_SUPERVISOR_BIN", ROOT / "build/dev/bin")).resolve()
+
+
+# Several labs at once on a machine of two cores must not spend it on health checks.
+os.environ.setdefault("LAB_CHECK_INTERVAL", "2s")
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "alone: measures times; scripts/test runs it with nothing else beside it")
+    config.addinivalue_line("markers", "long: only by scripts/test --label e2e-all")
+    config.addinivalue_line("markers", "faults: long; only by scripts/test --label faults")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What a test has measured, and recorded as its property `figure`."""
+    figures = [value for report in terminalreporter.stats.get("passed", [])
+               if report.when == "call" for name, value in report.user_properties
+               if name == "figure"]
+    for figure in figures:
+        terminalreporter.write_line(f"figure: {figure}")
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,8 @@ class Supervisor:
             "STACK_SUPERVISOR_SOCKET": str(self.socket),
             "STACK_SUPERVISOR_DOCKER_HOST": docker_host,
             "STACK_SUPERVISOR_CONFIG": str(self.config_path),
+            # What a test breaks is its own to mend, unless it says otherwise (let_act).
+            "STACK_SUPERVISOR_MODE": "off",
             "ASAN_OPTIONS": f"exitcode={SANITIZER_EXIT}:detect_leaks=1",
             "UBSAN_OPTIONS": "print_stacktrace=1",
         }
@@ -137,6 +139,10 @@ class Supervisor:
 
     def configure(self, text):
         self.config_path.write_text(text)
+
+    def let_act(self, mode="act"):
+        """From here on a daemon may act by itself; before it is started."""
+        self.environment["STACK_SUPERVISOR_MODE"] = mode
 
     def use_docker(self, host):
         """Another engine than the lab's, or another way to it; before anything is started."""

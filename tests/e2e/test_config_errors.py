@@ -148,3 +148,33 @@ def test_a_good_file_is_fine_and_so_is_the_one_that_init_prints(supervisor):
     supervisor.configure(sample.out)
     answer = supervisor.ctl("check", supervisor.config_path)
     assert answer.code == 0, answer.err
+
+
+def test_check_holds_what_the_file_says_of_services_against_the_stack(stack, supervisor):
+    ports = stack("ports", project="held")
+    supervisor.configure(f"stack: {ports}\n"
+                         "services:\n"
+                         "  wev: {depends_on: [postgers]}\n"
+                         "  gone: {role: ignore}\n"
+                         "database: {service: db}\n"
+                         "playbooks:\n"
+                         "  mine:\n"
+                         "    - stop: apps\n"
+                         "    - start: [web, wev]\n"
+                         "policies:\n"
+                         "  - name: sick\n"
+                         "    when: service(wev).health == unhealthy\n"
+                         "    ladder: [{run: recover}]\n")
+    assert_told(supervisor.ctl("check").err, supervisor.config_path, [
+        (3, 3, f"no service 'wev' in stack {ports}; did you mean 'web'?"),
+        (3, 22, "no service 'postgers' in stack"),
+        (5, 21, "no service 'db' in stack"),
+        (9, 20, "no service 'wev' in stack"),
+        (12, 11, "no service 'wev' in stack")])
+    answer = supervisor.json("check", code=2)
+    assert answer["stack"] == ports and len(answer["errors"]) == 5
+    supervisor.configure(f"stack: {ports}\nservices:\n  gone: {{role: ignore}}\n")
+    answer = supervisor.ctl("check")
+    assert answer.code == 0 and f"fine, also for stack {ports}" in answer.out, answer
+    answer = supervisor.ctl("check", "--docker-host=unix:///nowhere.sock")
+    assert answer.code == 0 and "fine" in answer.out and "/nowhere.sock" in answer.err, answer

@@ -128,6 +128,7 @@ class Terminal:
         self.resize(columns, rows)
 
         def own_terminal():
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # who starts the tests may ignore it
             os.setsid()
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
 
@@ -361,11 +362,12 @@ def test_a_daemon_that_comes_back_is_followed_on(piped, daemon):
     until(lambda: any("events" in path for _, path, _ in daemon.requests), "the follower")
     daemon.stop()
     run.action("capture", "done", took_ms=1, text="")
+    assert "trying again" in process.stderr.readline()
     daemon.start()
     run.end()
-    out, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, errors
-    assert "trying again" in errors and "the daemon is back" in errors
+    out, errors = process.stdout.read(), process.stderr.read()
+    assert process.wait(PATIENCE) == 0, errors
+    assert "the daemon is back" in errors
     assert [entry["seq"] for entry in json.loads(out)["entries"]] == [1, 2, 3, 4]
 
 

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from checks import QUICK_RECOVER, assert_clean_shutdown, postgres_log, running
+from checks import QUICK_RECOVER, assert_clean_shutdown, long_but, postgres_log, running
 from lab import wait_until
 
 
@@ -43,6 +43,22 @@ def test_a_run_does_not_need_the_command_that_asked_for_it(lab, ports, quick, nu
     assert not [entry for entry in story.entries() if entry["type"] == "abort"], out
 
 
+WAYS_OUT = {"--detach": 0, "--timeout=1500ms": 124}
+
+
+@pytest.mark.parametrize("option", long_but(WAYS_OUT, ["--detach"]))
+def test_a_command_that_does_not_wait_leaves_a_run_that_goes_on(lab, ports, quick, option):
+    lab.wait_healthy(ports)
+    before = running(lab, ports)
+    answer = quick.ctl("recover", "--yes", option)
+    assert answer.code == WAYS_OUT[option], answer
+    assert "run 1 goes on: supervisorctl attach 1" in answer.out + answer.err
+    assert quick.json("run", "1")["state"] == "running"
+    attached = quick.ctl("attach")
+    assert attached.code == 0 and "run 1 succeeded" in attached.out
+    assert running(lab, ports) == before
+
+
 # ---- the daemon ------------------------------------------------------------------------------------
 
 def carried_on(lab, project, daemon, run, before):
@@ -60,6 +76,11 @@ def carried_on(lab, project, daemon, run, before):
     return record
 
 
+def wait_told_to_end(events, *services):
+    for service in services:
+        events.wait(lambda one, name=service: one.action == "kill" and one.service == name)
+
+
 def test_a_daemon_told_to_stop_lets_a_stop_end_and_the_next_one_carries_on(lab, stack,
                                                                                   supervisor):
     project = stack("stubborn")
@@ -69,7 +90,7 @@ def test_a_daemon_told_to_stop_lets_a_stop_end_and_the_next_one_carries_on(lab, 
     mule = lab.container(project, "mule")
     with lab.events() as events:
         story = quick.begin()
-        events.wait(lambda one: one.action == "kill" and one.name == mule)
+        wait_told_to_end(events, "mule", "ox")
         assert quick.stop(signal.SIGTERM) == 0
         # It went only when the stops had ended, each with the whole grace of 3 s.
         assert {one.name for one in events.all("stop")} == {mule, lab.container(project, "ox")}
@@ -81,11 +102,33 @@ def test_a_daemon_told_to_stop_lets_a_stop_end_and_the_next_one_carries_on(lab, 
     assert begun.count(f"stop:{mule}") == 1, "a stop that had ended was done again"
 
 
+@pytest.mark.long
+def test_a_daemon_killed_during_a_stop_is_followed_by_one_that_starts_all_again(lab, stack,
+                                                                                supervisor):
+    """The engine goes on stopping; a start that comes too early would be lost in that stop."""
+    project = stack("stubborn")
+    supervisor.configure(f"stack: {project}\n{QUICK_RECOVER}")
+    supervisor.start()
+    before = running(lab, project)
+    with lab.events() as events:
+        story = supervisor.begin()
+        wait_told_to_end(events, "mule", "ox")
+        supervisor.stop(signal.SIGKILL)
+        supervisor.start()
+        supervisor.api("POST", f"/v1/runs/{story.run}/abort")  # starts as soon as it may
+        end = supervisor.follow(story.run).wait_end()
+        assert end["state"] == "aborted" and end["left_stopped"] == []
+        assert running(lab, project) == before
+        for service in ("mule", "ox"):
+            events.wait(lambda one, name=service: one.action == "start" and one.service == name)
+
+
 MOMENTS = ["capture", "stop:web", "stop:postgres", "start:postgres", "wait-ready:postgres",
            "start:web", "wait-healthy:web", "verify"]
+OFTEN = ["stop:postgres", "wait-ready:postgres", "wait-healthy:web"]
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", long_but(MOMENTS, OFTEN))
 def test_a_daemon_that_is_killed_is_followed_by_one_that_carries_on(lab, ports, quick, moment):
     lab.wait_healthy(ports)
     before = running(lab, ports)

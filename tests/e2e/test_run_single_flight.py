@@ -37,7 +37,7 @@ def test_two_recoveries_at_once_are_one_and_another_playbook_has_to_wait(lab, st
 def test_a_plan_that_is_out_of_date_is_refused(lab, stubborn, daemon):
     lab.wait_healthy(stubborn)
     plan = daemon.json("recover", "--plan")
-    assert daemon.json("recover", "--plan")["id"] == plan["id"]
+    assert f"plan {plan['id']}" in daemon.ctl("recover", "--plan").out  # the same for a person
     ox = lab.container(stubborn, "ox")
     lab.docker("kill", ox)
     before = lives(lab, stubborn)
@@ -49,3 +49,11 @@ def test_a_plan_that_is_out_of_date_is_refused(lab, stubborn, daemon):
     assert now["id"] != plan["id"]
     assert lives(lab, stubborn) == before and daemon.json("runs")["runs"] == []
     lab.docker("start", ox)
+
+
+def test_a_request_right_behind_a_run_is_a_run_of_its_own(stubborn, daemon):
+    """What has ended cannot be joined, though its last line may still be on its way to the disk."""
+    for number in (1, 2, 3):
+        story = daemon.begin("clean")
+        assert story.run == number
+        assert story.wait_end()["state"] == "succeeded"

@@ -1,8 +1,10 @@
 """What a recovery has no business with stays as it is."""
 
+import pytest
 from checks import QUICK_RECOVER, lives, variant
 
 
+@pytest.mark.long
 def test_a_recovery_touches_only_what_ran_and_is_its_own(lab, stack, supervisor, tmp_path):
     def edit(services):
         services["frontend"]["labels"] = {"stack-supervisor.role": "ignore"}

@@ -90,3 +90,20 @@ def test_a_password_in_the_configuration_is_refused_and_not_repeated(supervisor)
         supervisor.configure(f"database:\n  connect: {connect}\n")
         answer = supervisor.ctl("check", supervisor.config_path)
         assert answer.code == 2 and "no password here" in answer.err
+
+
+def test_a_credential_is_read_as_systemd_hands_it_over(lab, stack, supervisor, tmp_path):
+    """Also by systemd 254 and later, where its mode says that the group may read it."""
+    project = stack("ports")
+    address, port = lab.pg_address(project)
+    credential = tmp_path / "pgpass"
+    credential.write_text(f"*:*:*:supervisor:{lab.password(project, 'supervisor')}\n")
+    supervisor.environment["CREDENTIALS_DIRECTORY"] = str(tmp_path)
+    supervisor.configure(f"stack: {project}\ndatabase: {{passfile: 'credential:pgpass', connect: "
+                         f"'host={address} port={port} user=supervisor dbname=app'}}\n")
+    for mode in (0o400, 0o440):
+        credential.chmod(mode)
+        supervisor.start()
+        assert supervisor.json("status")["database"]["state"] == "ready", supervisor.log()
+        supervisor.stop()
+    assert "group or world access" not in supervisor.log()

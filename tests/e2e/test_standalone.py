@@ -2,6 +2,7 @@
 
 import signal
 
+import pytest
 from checks import (QUICK_RECOVER, assert_clean_shutdown, assert_order, exhaust, postgres_log,
                     running)
 
@@ -42,6 +43,7 @@ def test_a_stack_comes_back_without_a_daemon(lab, stack, supervisor):
     assert running(lab, project) == before and len(supervisor.json("runs")["runs"]) == 2
 
 
+@pytest.mark.long
 def test_an_unfinished_run_without_a_daemon_is_carried_on_by_the_next(lab, stack, supervisor):
     project = stack("stubborn")
     supervisor.configure(QUICK_RECOVER)
@@ -62,6 +64,7 @@ def test_an_unfinished_run_without_a_daemon_is_carried_on_by_the_next(lab, stack
     assert [entry["type"] for entry in supervisor.json("run", "1")["entries"]].count("resume") == 1
 
 
+@pytest.mark.long
 def test_ctrl_c_without_a_daemon_starts_again_what_was_stopped(lab, stack, supervisor):
     project = stack("stubborn")
     supervisor.configure(QUICK_RECOVER)

@@ -150,9 +150,10 @@ def test_two_stacks_with_a_database_must_be_told_apart(lab, lasting, stack, supe
 
 # ---- an engine that goes away: it has a lab of its own ---------------------------------------------
 
-@pytest.fixture(scope="module")
-def fragile_lab():
-    with Lab() as one:
+@pytest.fixture(scope="module", ids=["", "live-restore"],
+                params=[False, pytest.param(True, marks=pytest.mark.faults)])
+def fragile_lab(request):
+    with Lab(live_restore=request.param) as one:
         yield one
 
 

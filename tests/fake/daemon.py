@@ -200,6 +200,7 @@ class Handler(BaseHTTPRequestHandler):
         daemon = self.server.daemon
         url = urlsplit(self.path)
         parts = url.path.strip("/").split("/")
+        epoch = daemon.epoch  # before anybody can know of the request, and stop the daemon
         daemon.requests.append(("GET", self.path, None))
         simple = {"/v1/version": daemon.version, "/v1/status": daemon.status,
                   "/v1/connections": CONNECTIONS,
@@ -222,7 +223,7 @@ class Handler(BaseHTTPRequestHandler):
         elif len(parts) == 4 and parts[3] == "events":
             run = self.find_run(parts[2])
             if run:
-                self.stream(run)
+                self.stream(run, epoch)
         else:
             self.refuse(404, "not-found", "no such path")
 
@@ -260,12 +261,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
 
-    def stream(self, run):
+    def stream(self, run, epoch):
         """The entries from the first that the client has not seen, then live ones."""
         daemon = self.server.daemon
         seen = int(self.headers.get("Last-Event-ID") or 0)
         live = len(run.live)
-        epoch = daemon.epoch
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")

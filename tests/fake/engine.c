@@ -16,6 +16,8 @@ struct reply {
     size_t len;
     enum fake_end end;
     int delay_ms;
+    fake_answer_fn fn; /* makes the bytes when they are asked for, or NULL */
+    void *data;
 };
 
 struct route {
@@ -50,6 +52,8 @@ struct fake_engine {
     struct request *requests;
     size_t request_count, accepted;
     char api[16], server[64];
+    fake_otherwise_fn answer;
+    void *answer_data;
 };
 
 static bool fits(const char *text, const char *prefix)
@@ -131,12 +135,15 @@ static void give_reply(void *data)
 {
     struct connection *c = data;
     const struct reply *reply = c->reply;
+    size_t len = reply->len;
+    enum fake_end end = reply->end;
     c->reply = NULL;
-    send_bytes(c, reply->bytes, reply->len);
-    c->is_held = reply->end == FAKE_HOLD;
-    if (reply->end == FAKE_CLOSE)
+    CLEANUP_FREE char *made = reply->fn ? reply->fn(reply->data, c->request, &len, &end) : NULL;
+    send_bytes(c, reply->fn ? made : reply->bytes, len);
+    c->is_held = end == FAKE_HOLD;
+    if (end == FAKE_CLOSE)
         close_connection(c);
-    else if (reply->end == FAKE_KEEP)
+    else if (end == FAKE_KEEP)
         take_requests(c);
 }
 
@@ -155,6 +162,16 @@ static void answer_ping(struct connection *c)
                    "Content-Length: 2\r\n\r\nOK",
                    c->engine->api, c->engine->server, date);
     send_bytes(c, text, strlen(text));
+}
+
+static bool answer_by_hand(struct connection *c)
+{
+    const struct fake_engine *engine = c->engine;
+    CLEANUP_FREE char *text =
+        engine->answer ? engine->answer(engine->answer_data, c->request) : NULL;
+    if (text)
+        send_bytes(c, text, strlen(text));
+    return text;
 }
 
 static void answer_unknown(struct connection *c)
@@ -192,7 +209,7 @@ static void answer(struct connection *c, char *request)
         give_reply(c);
     else if (fits(request, "GET /_ping"))
         answer_ping(c);
-    else
+    else if (!answer_by_hand(c))
         answer_unknown(c);
 }
 
@@ -343,16 +360,27 @@ void fake_engine_set_server(struct fake_engine *engine, const char *server)
 /* --- the script
  * ---------------------------------------------------------------------------------------- */
 
-void fake_engine_raw(struct fake_engine *engine, const char *route, const char *bytes, size_t len,
-                     enum fake_end end)
+static struct reply *add_reply(struct fake_engine *engine, const char *route)
 {
     struct route *last = engine->route_count ? &engine->routes[engine->route_count - 1] : NULL;
     if (!last || strcmp(last->prefix, route) != 0) {
         last = MEM_PUSH(engine->routes, engine->route_count);
         last->prefix = mem_strdup(route);
     }
-    struct reply *reply = MEM_PUSH(last->replies, last->count);
-    *reply = (struct reply){.bytes = mem_strndup(bytes, len), .len = len, .end = end};
+    return MEM_PUSH(last->replies, last->count);
+}
+
+void fake_engine_raw(struct fake_engine *engine, const char *route, const char *bytes, size_t len,
+                     enum fake_end end)
+{
+    *add_reply(engine, route) =
+        (struct reply){.bytes = mem_strndup(bytes, len), .len = len, .end = end};
+}
+
+void fake_engine_answer(struct fake_engine *engine, const char *route, fake_answer_fn fn,
+                        void *data)
+{
+    *add_reply(engine, route) = (struct reply){.fn = fn, .data = data};
 }
 
 void fake_engine_text(struct fake_engine *engine, const char *route, const char *text,
@@ -361,16 +389,25 @@ void fake_engine_text(struct fake_engine *engine, const char *route, const char 
     fake_engine_raw(engine, route, text, strlen(text), end);
 }
 
+char *fake_json(int status, const char *body)
+{
+    if (status == 204 || status == 304) /* these two have no body */
+        return mem_printf("HTTP/1.1 %d X\r\n\r\n", status);
+    return mem_printf("HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+                      "\r\n%s",
+                      status, strlen(body), body);
+}
+
 void fake_engine_json(struct fake_engine *engine, const char *route, int status, const char *body)
 {
-    CLEANUP_FREE char *text =
-        mem_printf("HTTP/1.1 %d X\r\nContent-Type: application/json\r\nApi-Version: %s\r\n"
-                   "Content-Length: %zu\r\n\r\n%s",
-                   status, engine->api, strlen(body), body);
-    /* These two have no body, whatever the headers say. */
-    if (status == 204 || status == 304)
-        snprintf(text, strlen(text) + 1, "HTTP/1.1 %d X\r\n\r\n", status);
+    CLEANUP_FREE char *text = fake_json(status, body);
     fake_engine_text(engine, route, text, FAKE_KEEP);
+}
+
+void fake_engine_otherwise(struct fake_engine *engine, fake_otherwise_fn fn, void *data)
+{
+    engine->answer = fn;
+    engine->answer_data = data;
 }
 
 void fake_engine_delay(struct fake_engine *engine, int delay_ms)
@@ -384,6 +421,27 @@ void fake_engine_push(struct fake_engine *engine, const char *route, const char 
     for (struct connection *c = engine->connections; c; c = c->next)
         if (c->is_held && fits(c->request, route))
             send_bytes(c, bytes, len);
+}
+
+void fake_engine_push_chunk(struct fake_engine *engine, const char *route, const char *bytes,
+                            size_t len)
+{
+    struct buf chunk;
+    buf_init(&chunk, len + 32);
+    buf_printf(&chunk, "%zx\r\n", len);
+    buf_add(&chunk, bytes, len);
+    buf_puts(&chunk, "\r\n");
+    fake_engine_push(engine, route, chunk.data, chunk.len);
+    buf_free(&chunk);
+}
+
+void fake_engine_end_chunks(struct fake_engine *engine, const char *route)
+{
+    for (struct connection *c = engine->connections; c; c = c->next)
+        if (c->is_held && fits(c->request, route)) {
+            send_bytes(c, "0\r\n\r\n", 5);
+            c->is_held = false;
+        }
 }
 
 void fake_engine_cut(struct fake_engine *engine, const char *route)

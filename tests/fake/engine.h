@@ -4,7 +4,8 @@
  *
  * `route` is the beginning of "METHOD /path", as it was sent. Of several that fit the one that was
  * added last counts. The replies of a route are given in turn; the last one repeats. What has no
- * route is answered with the Engine's own 404, but for GET /_ping, which answers.
+ * route goes to fake_engine_otherwise's function, and what that does not know is answered with the
+ * Engine's own 404, but for GET /_ping, which answers.
  */
 #ifndef FAKE_ENGINE_H
 #define FAKE_ENGINE_H
@@ -36,12 +37,25 @@ void fake_engine_text(struct fake_engine *engine, const char *route, const char 
                       enum fake_end end);
 void fake_engine_json(struct fake_engine *engine, const char *route, int status, const char *body);
 
+/* A reply that is made when the request is there: the bytes are the fake's to free. */
+typedef char *(*fake_answer_fn)(void *data, const char *request, size_t *ret_len,
+                                enum fake_end *ret_end);
+void fake_engine_answer(struct fake_engine *engine, const char *route, fake_answer_fn fn,
+                        void *data);
+
 /* The reply added last comes after a pause. */
 void fake_engine_delay(struct fake_engine *engine, int delay_ms);
 
 /* Further bytes to, or the end of, every connection that is held by a reply of this route. */
 void fake_engine_push(struct fake_engine *engine, const char *route, const char *bytes, size_t len);
+void fake_engine_push_chunk(struct fake_engine *engine, const char *route, const char *bytes,
+                            size_t len); /* as a chunk of a chunked body */
+void fake_engine_end_chunks(struct fake_engine *engine, const char *route); /* the last one */
 void fake_engine_cut(struct fake_engine *engine, const char *route);
+
+/* Whoever answers what no route fits: gives the whole answer, which is freed, or NULL. */
+typedef char *(*fake_otherwise_fn)(void *data, const char *request);
+void fake_engine_otherwise(struct fake_engine *engine, fake_otherwise_fn fn, void *data);
 
 /* Refuses connections, as an engine that is down, until it is called with true. */
 void fake_engine_listen(struct fake_engine *engine, bool on);
@@ -50,6 +64,9 @@ void fake_engine_listen(struct fake_engine *engine, bool on);
 size_t fake_engine_count(const struct fake_engine *engine, const char *route);
 const char *fake_engine_last(const struct fake_engine *engine, const char *route);
 size_t fake_engine_connections(const struct fake_engine *engine); /* accepted since the start */
+
+/* A whole answer with a JSON body; the caller frees it. */
+char *fake_json(int status, const char *body);
 
 /* A chunk of a chunked body, and the head that goes before it; for fake_engine_push. The caller
  * frees it. */

@@ -17,9 +17,13 @@ import re
 import socket
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 
 READ_SIZE = 65536
+DENIAL = (b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
+          b"<html><body><h1>403 Forbidden</h1>\nRequest forbidden by administrative rules.\n"
+          b"</body></html>\n")
 VERSION_PREFIX = re.compile(r"^/v(\d+)\.(\d+)/")
 
 
@@ -71,10 +75,46 @@ class Silence:
 
 
 @dataclass(frozen=True)
+class Mute:
+    """The engine is asked, and of its answer only the head comes: a stream that tells nothing."""
+
+
+@dataclass(frozen=True)
 class Rewrite:
     """The path goes to the engine as change(path)."""
 
     change: object
+
+
+@dataclass(frozen=True)
+class Raw:
+    """The proxy answers with bytes of its own, whatever they are, and hangs up. `parts()` yields
+    them."""
+
+    parts: object
+
+
+@dataclass(frozen=True)
+class Drip:
+    """The engine's answer comes byte by byte, `pause` seconds between two."""
+
+    pause: float = 0.01
+
+
+@dataclass(frozen=True)
+class Shuffle:
+    """Of a stream of events each is told twice, and before the one that came first."""
+
+
+def permitted(lines):
+    """Lines such as "GET /containers/ID/json" as what a request must look like."""
+    patterns = []
+    for line in lines:
+        method, path = line.split()[:2]
+        exact = re.escape(path).replace("ID", "[^/]+")
+        prefix = "" if path == "/_ping" else r"/v1\.\d+"
+        patterns.append((line, method, re.compile(rf"{prefix}{exact}(\?.*)?")))
+    return patterns
 
 
 @dataclass
@@ -92,24 +132,26 @@ class EngineProxy:
         self.path = os.path.join(self._folder.name, "engine.sock")
         self.docker_host = f"unix://{self.path}"
         self._changed = threading.Condition()
+        self._connections = 0
         self._requests = []
         self._rules = []
         self._open = {}  # client socket -> its last Request
         self._awaiting = set()  # client sockets whose request has not had a byte of its answer
         self._abandoned = []
-        self._closed = False
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(self.path)
-        self._listener.listen(128)
+        self._muted = set()  # client sockets that hear heads alone
+        self._permitted = None  # see permit()
+        self._used = set()
+        self._denied = []
+        self._drips = {}  # client socket -> Drip
+        self._shuffled = set()  # client sockets
+        self._listener = None
 
     def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.accept()
         return self
 
     def __exit__(self, *_):
-        self._closed = True
-        _hang_up(self._listener)
-        self.cut("")
+        self.refuse()
         self._folder.cleanup()
 
     # ---- for tests ------------------------------------------------------------------------------
@@ -120,10 +162,44 @@ class EngineProxy:
         with self._changed:
             self._rules.insert(0, Rule(method, part, fault, times))
 
+    def permit(self, lines):
+        """From here on only requests such as these go to the engine; every other one is denied, as
+        proxies of its socket do it."""
+        self._permitted = permitted(lines)
+
+    def denied(self):
+        """The requests that were not let pass."""
+        with self._changed:
+            return list(self._denied)
+
+    def used(self):
+        """The lines of permit() that something was let pass by."""
+        with self._changed:
+            return set(self._used)
+
+    def accept(self):
+        """Takes connections (again)."""
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.path)
+        self._listener.listen(128)
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def refuse(self):
+        """Cuts all connections and takes no more."""
+        _hang_up(self._listener)
+        self._listener.close()
+        os.unlink(self.path)
+        self.cut("")
+
     def clear(self):
         """No more faults."""
         with self._changed:
             self._rules.clear()
+
+    def forget(self, method):
+        """No more faults for requests of this method."""
+        with self._changed:
+            self._rules = [one for one in self._rules if one.method != method]
 
     def cut(self, part):
         """Cuts the connections whose present request's path holds `part`; tells how many."""
@@ -133,6 +209,16 @@ class EngineProxy:
         for one in chosen:
             _hang_up(one)
         return len(chosen)
+
+    def replace(self, part, timeout=30):
+        """Cuts the stream whose path holds `part`, once it is open, and waits for the one that the
+        client opens in its place."""
+        self.wait("GET", part, timeout)
+        before = self.count("GET", part)
+        self.cut(part)
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.count("GET", part) > before, timeout):
+                raise TimeoutError(f"no other GET of {part} within {timeout} s")
 
     def requests(self, method="", part=""):
         with self._changed:
@@ -168,15 +254,15 @@ class EngineProxy:
 
     # ---- one connection -------------------------------------------------------------------------
 
-    def _accept(self):
-        number = 0
-        while not self._closed:
+    def _accept(self, listener):
+        while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
-            number += 1
             with self._changed:
+                self._connections += 1
+                number = self._connections
                 self._open[client] = None
             threading.Thread(target=self._serve, args=(client, number), daemon=True).start()
 
@@ -196,6 +282,19 @@ class EngineProxy:
                         if fault.heard:
                             self._ask_alone(head, request)
                         return
+                    if isinstance(fault, Raw):
+                        for part in fault.parts():
+                            client.sendall(part)
+                        return
+                    with self._changed:
+                        if isinstance(fault, Mute):
+                            self._muted.add(client)
+                        elif isinstance(fault, Drip):
+                            self._drips[client] = fault
+                        elif isinstance(fault, Shuffle):
+                            self._shuffled.add(client)
+                        if not isinstance(fault, Drip):
+                            self._drips.pop(client, None)
                     if isinstance(fault, Rewrite):
                         head = head.replace(request.path.encode(),
                                             fault.change(request.path).encode(), 1)
@@ -211,6 +310,9 @@ class EngineProxy:
         finally:
             with self._changed:
                 request = self._open.pop(client, None)
+                self._muted.discard(client)
+                self._shuffled.discard(client)
+                self._drips.pop(client, None)
                 if client in self._awaiting:
                     self._awaiting.remove(client)
                     self._abandoned.append(request)
@@ -229,7 +331,21 @@ class EngineProxy:
             while got := upstream.recv(READ_SIZE):
                 with self._changed:
                     self._awaiting.discard(client)
-                client.sendall(got)
+                    muted = client in self._muted
+                    shuffled = client in self._shuffled
+                    drip = self._drips.get(client)
+                if muted and b"\r\n\r\n" in got:
+                    got = got.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+                elif muted:
+                    continue
+                if shuffled:
+                    _shuffle(upstream, client, got)
+                elif drip:
+                    for at in range(len(got)):
+                        client.sendall(got[at:at + 1])
+                        time.sleep(drip.pause)
+                else:
+                    client.sendall(got)
         except OSError:
             pass
         with self._changed:
@@ -257,17 +373,64 @@ class EngineProxy:
         body = stream.read(int(length[1])) if length else b""
         return head, Request(method, path, body, number)
 
+    def _is_permitted(self, request):
+        for line, method, pattern in self._permitted:
+            if method == request.method and pattern.fullmatch(request.path):
+                self._used.add(line)
+                return True
+        return False
+
     def _meet(self, client, request):
         """Notes a request; the fault that it meets, or None."""
         with self._changed:
             self._open[client] = request
             self._requests.append(request)
             self._changed.notify_all()
+            if self._permitted is not None and not self._is_permitted(request):
+                self._denied.append(request)
+                return Raw(lambda: [DENIAL])
             for rule in self._rules:
                 if rule.left != 0 and rule.method == request.method and rule.part in request.path:
                     rule.left -= 1
                     return rule.fault
         return None
+
+
+def _chunks(buffer):
+    """The whole chunks at the beginning of a chunked body, and the rest."""
+    whole = []
+    while (size := re.match(rb"([0-9a-fA-F]+)\r\n", buffer)):
+        end = size.end() + int(size[1], 16) + 2
+        if len(buffer) < end:
+            break
+        whole.append(buffer[:end])
+        buffer = buffer[end:]
+    return whole, buffer
+
+
+def _shuffle(upstream, client, got):
+    """Copies a stream of events to its end: each one twice, and behind the one that follows."""
+    head, _, buffer = got.partition(b"\r\n\r\n")
+    client.sendall(head + b"\r\n\r\n")
+    held = None
+    upstream.settimeout(0.2)  # nobody is held back for longer, if none follows
+    while True:
+        whole, buffer = _chunks(buffer)
+        for chunk in whole:
+            if held:
+                client.sendall(chunk + held + chunk)
+                held = None
+            else:
+                held = chunk
+        try:
+            got = upstream.recv(READ_SIZE)
+            if not got:
+                return
+            buffer += got
+        except TimeoutError:
+            if held:
+                client.sendall(held + held)
+                held = None
 
 
 def _hang_up(one):

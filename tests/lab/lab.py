@@ -47,6 +47,10 @@ class Container:
     state: str  # created, running, paused, restarting, exited, dead
 
 
+# How often a container's health is checked; each check costs the machine a tenth of a second.
+INTERVAL = "LAB_CHECK_INTERVAL"
+
+
 class Lab:
     """A private engine with the lab's images, and what tests do with it."""
 
@@ -148,7 +152,7 @@ class Lab:
         return stacks.v1_run(file, project, self.docker_host, self.root / "client", arguments, env)
 
     def port(self, project):
-        """The port of the machine that stack `ports` publishes its service on."""
+        """The port of the machine that a stack publishes or listens on (LAB_PORT)."""
         return int(self._places[project]["LAB_PORT"])
 
     def _prepare(self, stack, project, env):
@@ -159,6 +163,8 @@ class Lab:
                 "LAB_SUBNET": stacks.subnet_of(self.socket, project) or subnets.claim(self.root),
                 "LAB_PORT": str(free_port()),
             }
+            if INTERVAL in os.environ:
+                self._places[project][INTERVAL] = os.environ[INTERVAL]
         env = self._places[project] | {key: str(value) for key, value in (env or {}).items()}
         self._stacks[project] = (file, env)
         return file, project, env
@@ -212,15 +218,15 @@ class Lab:
         return [entry["Output"] for entry in log]
 
     def logs(self, container, tail="all"):
-        answer = self.docker("logs", "--tail", tail, container)
-        return answer.stdout + answer.stderr
+        raw, _ = engine_api.fetch(self.socket, "GET",
+                                  f"/containers/{container}/logs?stdout=1&stderr=1&tail={tail}")
+        return "".join(engine_api.output_of(raw))
 
     def exec(self, container, argv, user=None, timeout=30):
         """Runs a command in a container; gives returncode, stdout and stderr."""
-        as_user = ["--user", user] if user else []
         # A frozen server must not leave psql behind in the container for ever.
-        return self.docker("exec", "--env=PGCONNECT_TIMEOUT=5", *as_user, container, *argv,
-                           timeout=timeout)
+        return engine_api.execute(self.socket, container, argv, user, ["PGCONNECT_TIMEOUT=5"],
+                                  timeout)
 
     def signal(self, container, number):
         """Sends a signal to PID 1 of a container from outside: the engine knows nothing of it."""
@@ -233,10 +239,17 @@ class Lab:
         return self.container(project, "postgres")
 
     def psql(self, project, sql, user="postgres", database="app"):
-        """Runs SQL inside the container over its Unix socket; rows as lines, columns by |."""
+        """Runs SQL inside the container over its Unix socket; rows as lines, columns by |.
+
+        A login that is refused takes a reserved slot for a moment: ours is tried again then."""
         argv = ["psql", "-v", "ON_ERROR_STOP=1", "--no-psqlrc", "-qAt", "-U", user, "-d", database,
                 "-c", sql]
-        answer = self.exec(self.postgres(project), argv)
+
+        def answered():
+            answer = self.exec(self.postgres(project), argv)
+            return None if REFUSALS[1] in answer.stderr else answer
+
+        answer = wait_until(answered, 30, f"a slot for psql in {project}")
         if answer.returncode != 0:
             raise RuntimeError(f"psql in {project}: {answer.stderr.strip()}")
         return answer.stdout.strip()
@@ -297,7 +310,7 @@ class Lab:
         """Until every container of the project runs and is healthy (or has no check)."""
         self._wait_health(self.containers(project), ("healthy", "none"), timeout)
 
-    def wait_unhealthy(self, project, *services, timeout=30):
+    def wait_unhealthy(self, project, *services, timeout=60):
         """Until all containers of these services are unhealthy."""
         chosen = [one for one in self.containers(project) if one.service in services]
         self._wait_health(chosen, ("unhealthy",), timeout)
@@ -307,9 +320,21 @@ class Lab:
             wait_until(lambda name=one.name: self.health(name) in wanted, timeout,
                        f"{one.name} to be {' or '.join(wanted)}")
 
-    def wait_refused(self, project, timeout=30):
-        """Until a login as app is refused for want of a slot; gives the server's words."""
+    def wait_refused(self, project, timeout=60):
+        """Until a login as app is refused, as all that it could have are held; gives the server's
+        words. A refusal alone may be due to a session that is about to end."""
+        wait_until(lambda: self.is_full(project), timeout, f"{project} to have no slot left")
         return wait_until(lambda: self.refusal(project), timeout, f"{project} to refuse logins")
+
+    def is_full(self, project):
+        """Whether every ordinary slot is held by a session that is there to stay."""
+        sql = ("SELECT count(*) FILTER (WHERE pid <> pg_backend_pid()) >= "
+               "current_setting('max_connections')::int - "
+               "current_setting('superuser_reserved_connections')::int "
+               "FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        argv = ["psql", "--no-psqlrc", "-qAt", "-U", "postgres", "-d", "app", "-c", sql]
+        answer = self.exec(self.postgres(project), argv)
+        return answer.stdout.strip() == "t" or REFUSALS[1] in answer.stderr
 
 
 def container_of(listed):

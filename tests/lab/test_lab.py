@@ -15,6 +15,9 @@ import pytest
 from lab import ApiError, Lab, wait_until
 from labkit import stacks
 
+# What the other tests rely on is shown by their passing, as far as they do.
+pytestmark = pytest.mark.long
+
 # So that the applications eat the reserved slots too, as those that log in as superuser do.
 AS_SUPERUSER = {"APP_ROLE": "postgres", "APP_ROLE_PASSWORD": "lab-postgres"}
 

@@ -12,19 +12,27 @@ MAY = {
     "base": set(),
     "docker": {"base"},
     "postgres": {"base"},
+    "host": {"base"},
+    "holders": {"base", "docker", "postgres", "host"},
+    "notify": {"base"},
     "policies": {"base"},
-    "playbooks": {"base", "docker", "postgres"},
+    "watch": {"base", "docker", "postgres", "policies", "holders"},
+    "playbooks": {"base", "docker", "postgres", "holders"},
     "control": {"base"},
-    "supervisor": {"base", "docker", "postgres", "policies", "playbooks", "control"},
+    "supervisor": {"base", "docker", "postgres", "holders", "notify", "policies", "watch", "playbooks", "control"},
     "supervisorctl": {"base", "control"},
 }
 
 # The headers of a folder that others may include; base is all doors.
 DOORS = {
     "docker": {"docker.h", "container.h", "stack.h"},
-    "postgres": {"db.h"},
-    "playbooks": {"playbook.h", "plan.h", "run.h", "journal.h", "reach.h", "holders.h", "clean_rules.h"},
-    "control": {"control.h", "wire.h"},
+    "postgres": {"db.h", "pooler.h"},
+    "host": {"peers.h"},
+    "holders": {"holders.h"},
+    "notify": {"notify.h", "notify_config.h"},
+    "watch": {"feed.h", "containers.h", "database.h", "logs.h", "patterns.h", "checks.h", "pooler.h"},
+    "playbooks": {"playbook.h", "plan.h", "run.h", "journal.h", "reach.h", "clean_rules.h"},
+    "control": {"control.h", "wire.h", "alerts.h"},
     "supervisor": {"app.h", "config.h"},
 }
 
@@ -36,6 +44,9 @@ EXCEPTIONS = {
     ("supervisorctl/standalone.c", "supervisor/app.h"),
     ("supervisorctl/standalone.c", "supervisor/config.h"),
     ("supervisorctl/config.c", "supervisor/config.h"),
+    ("supervisorctl/simulate.c", "supervisor/config.h"),
+    ("supervisorctl/simulate.c", "policies/replay.h"),
+    ("supervisorctl/simulate.c", "policies/moment.h"),
 }
 
 # Outside libraries, and the only places that may see them.
@@ -43,10 +54,11 @@ LIBRARIES = {
     r"microhttpd\.h": ("control/server.c",),
     r"sqlite3\.h": ("playbooks/journal_store.c",),
     r"systemd/.*": ("supervisor/sd.c",),
-    r"curl/.*": ("docker/", "supervisorctl/"),
+    r"curl/.*": ("base/multi.", "docker/", "watch/check_", "notify/", "supervisorctl/"),
     r"libpq-fe\.h": ("postgres/",),
     r"yaml\.h": ("base/yaml.c",),
-    r"uv\.h": ("base/", "docker/", "postgres/", "playbooks/", "supervisor/"),
+    r"pcre2\.h": ("watch/patterns.c",),
+    r"uv\.h": ("base/", "docker/", "postgres/", "host/", "notify/", "playbooks/", "watch/", "supervisor/"),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)')

@@ -71,9 +71,9 @@ static void run_to_end(const char *dir, const char *const *argv)
                   dir);
 }
 
-static void make_dir(char dir[static 64])
+static void make_dir(char dir[static 64], const char *pattern)
 {
-    snprintf(dir, 64, "/tmp/pgt.XXXXXX");
+    snprintf(dir, 64, "%s", pattern);
     ck_assert_ptr_nonnull(mkdtemp(dir));
     struct passwd *user = geteuid() == 0 ? getpwnam("postgres") : NULL;
     if (user)
@@ -155,7 +155,9 @@ void pg_await_ready(struct pg *pg)
 
 void pg_start(struct pg *pg)
 {
-    make_dir(pg->dir);
+    /* Inside the template's, so that it goes with that if the test dies. */
+    CLEANUP_FREE char *pattern = mem_printf("%s/XXXXXX", template_dir);
+    make_dir(pg->dir, pattern);
     pg->port = free_port();
     CLEANUP_FREE char *from = mem_printf("%s/data", template_dir);
     CLEANUP_FREE char *to = mem_printf("%s/data", pg->dir);
@@ -229,7 +231,7 @@ static void make_roles(void)
 
 void pg_template_make(void)
 {
-    make_dir(template_dir);
+    make_dir(template_dir, "/tmp/pgt.XXXXXX");
     CLEANUP_FREE char *initdb = mem_printf("%s/initdb", bin_dir());
     CLEANUP_FREE char *data = mem_printf("%s/data", template_dir);
     const char *argv[] = {initdb,      "-D", data,   "-U",         "postgres",        "-A", "trust",
@@ -248,10 +250,13 @@ void pg_template_remove(void)
 
 const char *pg_conninfo(const struct pg *pg, const char *user)
 {
-    static char texts[3][160];
+    static char texts[3][240];
     static int next;
     char *text = texts[next++ % 3];
-    snprintf(text, sizeof texts[0], "host=127.0.0.1 port=%d dbname=app user=%s password=%s",
+    /* The server has neither TLS nor Kerberos: a login need not make both ready to hear that. */
+    snprintf(text, sizeof texts[0],
+             "host=127.0.0.1 port=%d dbname=app user=%s password=%s sslmode=disable "
+             "gssencmode=disable",
              pg->port, user, user);
     return text;
 }
@@ -302,11 +307,30 @@ void crowd_join(struct crowd *crowd, const struct pg *pg, const char *user, int 
         crowd->conns[crowd->count++] = pg_connect(pg, user, "crowd");
 }
 
+/* The slots that the role could still have; 0 where a limit of its own or the database's counts. */
+static long slots_left(PGconn *conn, const char *user)
+{
+    if (pg_number(conn,
+                  "SELECT count(*) FROM pg_roles, pg_database WHERE rolname = '%s' AND datname = "
+                  "current_database() AND (rolconnlimit >= 0 OR datconnlimit >= 0)",
+                  user) > 0)
+        return 0;
+    return pg_number(
+        conn,
+        "SELECT current_setting('max_connections')::int - count(*) - CASE WHEN '%s' = "
+        "'postgres' THEN 0 ELSE current_setting('superuser_reserved_connections')::int "
+        "END FROM pg_stat_activity WHERE usename IS NOT NULL AND datid IS NOT NULL",
+        user);
+}
+
+/* A login that is refused has a slot for a moment itself, so that a refusal alone says little. */
 void crowd_fill(struct crowd *crowd, const struct pg *pg, const char *user)
 {
-    PGconn *conn;
-    while ((conn = pg_try(pg, user, "crowd")))
-        crowd->conns[crowd->count++] = conn;
+    do {
+        PGconn *conn;
+        while ((conn = pg_try(pg, user, "crowd")))
+            crowd->conns[crowd->count++] = conn;
+    } while (slots_left(crowd->conns[0], user) > 0);
 }
 
 void crowd_leave(struct crowd *crowd)
@@ -433,6 +457,7 @@ static void spy(const struct pg *pg, volatile int *most)
         PQclear(result);
         if (now > *most)
             *most = now;
+        pause_ms(1); /* no login is shorter; under valgrind all the rest would stand still */
     }
 }
 

@@ -152,6 +152,10 @@ START_TEST(a_password_in_the_line_is_not_shown)
         {"connect: host=db password=geheim", "connect: host=db password ***"},
         {"connect: host=db PassWord = geheim", "connect: host=db PassWord ***"},
         {"connect: postgresql://me:geheim@db/app", "connect: postgresql:// ***"},
+        {"- {webhook: https://x.test/geheim, n: 1}", "- {webhook: https://x.test/ ***"},
+        {"webhook: x.test/geheim", "webhook: x.test/ ***"},
+        {"webhook: https://x.test", "webhook: https://x.test"},
+        {"host: tcp://x.test/path", "host: tcp://x.test/path"},
         {"host: tcp://127.0.0.1:2375", "host: tcp://127.0.0.1:2375"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {

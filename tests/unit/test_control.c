@@ -106,9 +106,15 @@ static void fake_playbooks(void *app, control_reply_fn reply, void *data)
     reply_text(reply, data, "playbooks", "recover");
 }
 
-static void fake_plan(void *app, const char *playbook, control_reply_fn reply, void *data)
+static void fake_plan(void *app, const char *playbook, const json_t *options,
+                      control_reply_fn reply, void *data)
 {
     (void)app;
+    if (options) {
+        CLEANUP_FREE char *line = json_line(options);
+        reply_text(reply, data, playbook, line);
+        return;
+    }
     if (strcmp(playbook, "nosuch") != 0) {
         reply_text(reply, data, "plan", playbook);
         return;
@@ -264,6 +270,70 @@ static void fake_unfollow(void *app, uint64_t handle)
     ck_abort_msg("unfollow: there is no handle %d", (int)handle);
 }
 
+static void fake_policies(void *app, control_reply_fn reply, void *data)
+{
+    (void)app;
+    reply_text(reply, data, "policies", "each");
+}
+
+static void fake_observations(void *app, control_reply_fn reply, void *data)
+{
+    (void)app;
+    reply_text(reply, data, "observations", "each");
+}
+
+static void fake_decisions(void *app, int limit, control_reply_fn reply, void *data)
+{
+    (void)app;
+    reply_run(limit, NULL, reply, data);
+}
+
+static void fake_answer(void *app, int64_t decision, bool approve, const char *requester,
+                        control_reply_fn reply, void *data)
+{
+    (void)app;
+    (void)requester;
+    reply_run(decision, approve ? "yes" : "no", reply, data);
+}
+
+static void fake_pause(void *app, const json_t *request, const char *requester,
+                       control_reply_fn reply, void *data)
+{
+    (void)app;
+    (void)requester;
+    reply(data, NULL, request);
+}
+
+static void fake_resume(void *app, const char *requester, control_reply_fn reply, void *data)
+{
+    (void)app;
+    reply_text(reply, data, "resumed by", requester);
+}
+
+static void fake_alerts(void *app, const json_t *body, const char *requester,
+                        control_reply_fn reply, void *data)
+{
+    (void)app;
+    (void)requester;
+    reply(data, NULL, body);
+}
+
+static void fake_page(void *app, const char *path, control_reply_fn reply, void *data)
+{
+    (void)app;
+    json_t *body = json_string(strcmp(path, WIRE_STYLE) == 0 ? "p {}" : "<p>Hello</p>");
+    reply(data, NULL, body);
+    json_decref(body);
+}
+
+static void fake_metrics(void *app, control_reply_fn reply, void *data)
+{
+    (void)app;
+    json_t *body = json_string("stack_up 1\n");
+    reply(data, NULL, body);
+    json_decref(body);
+}
+
 static const struct control_ops fake_ops = {
     .version = fake_version,
     .status = fake_status,
@@ -275,6 +345,15 @@ static const struct control_ops fake_ops = {
     .run = fake_run,
     .start = fake_start,
     .abort = fake_abort,
+    .policies = fake_policies,
+    .observations = fake_observations,
+    .decisions = fake_decisions,
+    .answer = fake_answer,
+    .pause = fake_pause,
+    .resume = fake_resume,
+    .alerts = fake_alerts,
+    .page = fake_page,
+    .metrics = fake_metrics,
     .follow = fake_follow,
     .unfollow = fake_unfollow,
 };
@@ -483,6 +562,11 @@ static void every_route(struct world *w)
     expect(w, "GET", "/v1/status", NULL, 200, "released");
     expect(w, "GET", "/v1/playbooks", NULL, 200, "recover");
     expect(w, "GET", "/v1/plan?playbook=my%20own", NULL, 200, "\"my own\"");
+    expect(w, "GET", "/v1/plan?playbook=x&containers=a_1,b_1&services=web", NULL, 200,
+           "\\\"containers\\\":\\\"a_1,b_1\\\",\\\"services\\\":\\\"web\\\"");
+    expect(w, "POST", "/v1/runs",
+           "{\"playbook\":\"x\",\"options\":{\"containers\":\"a_1,b_1\",\"services\":[\"web\"]}}",
+           200, "\"run\":12");
     expect(w, "POST", "/v1/clean", "{\"dry_run\":true,\"idle\":\"90s\",\"roles\":[\"app\"]}", 200,
            "\"90s\"");
     expect(w, "GET", "/v1/runs", NULL, 200, "all");
@@ -493,6 +577,19 @@ static void every_route(struct world *w)
     expect(w, "GET", "/v1/runs/7/events", NULL, 200, "\"third\"");
     expect(w, "POST", "/v1/runs/41/abort", NULL, 200, "\"run\":41");
     expect(w, "POST", "/v1/runs/41/abort", "{}", 200, "\"run\":41");
+    expect(w, "GET", "/v1/policies", NULL, 200, "each");
+    expect(w, "GET", "/v1/observations", NULL, 200, "each");
+    expect(w, "GET", "/v1/decisions", NULL, 200, "\"run\":50");
+    expect(w, "GET", "/v1/decisions?limit=7", NULL, 200, "\"run\":7");
+    expect(w, "POST", "/v1/decisions/31/approve", NULL, 200, "yes");
+    expect(w, "POST", "/v1/decisions/31/deny", NULL, 200, "no");
+    expect(w, "POST", "/v1/pause", NULL, 200, "{}");
+    expect(w, "POST", "/v1/pause", "{\"for\":\"30m\",\"reason\":\"deploy\"}", 200, "deploy");
+    expect(w, "POST", "/v1/resume", NULL, 200, "pid");
+    expect(w, "POST", "/v1/alerts", "{\"version\":\"4\",\"new in 5\":{}}", 200, "new in 5");
+    expect(w, "GET", "/", NULL, 200, "<p>Hello</p>");
+    expect(w, "GET", "/style.css", NULL, 200, "p {}");
+    expect(w, "GET", "/metrics?collect%5B%5D=x", NULL, 200, "stack_up 1\n");
 }
 
 START_TEST(test_every_route_answers)
@@ -503,7 +600,7 @@ END_TEST
 
 static void every_refusal(struct world *w)
 {
-    expect(w, "GET", "/", NULL, 404, "not-found");
+    expect(w, "GET", "/index.html", NULL, 404, "not-found");
     expect(w, "GET", "/v1/statuss", NULL, 404, "no such path");
     expect(w, "GET", "/v1/runs/0", NULL, 404, "no such path");
     expect(w, "GET", "/v1/runs/x7", NULL, 404, "no such path");
@@ -525,9 +622,17 @@ static void every_refusal(struct world *w)
     expect(w, "POST", "/v1/clean", "{\"dry_run\":false}", 400, "only a dry run");
     expect(w, "POST", "/v1/clean", "{\"dry_run\":true,\"idle\":60}", 400, "expected a duration");
     expect(w, "POST", "/v1/clean", "{\"dry_run\":true,\"roles\":\"x\"}", 400, "list of texts");
+    expect(w, "POST", "/v1/runs", "{\"playbook\":\"a\",\"options\":{\"services\":7}}", 400,
+           "list of texts");
+    expect(w, "POST", "/v1/clean", "{\"dry_run\":true,\"services\":[\"x\"]}", 400, "services");
     expect(w, "POST", "/v1/clean", "{\"dry_run\":true,\"all\":1}", 400, "true or false");
     expect(w, "POST", "/v1/runs/41/abort", "{\"now\":true}", 400, "unknown field 'now'");
     expect(w, "GET", "/v1/runs/99/events", NULL, 404, "no run 99");
+    expect(w, "GET", "/v1/decisions?limit=0", NULL, 400, "a number from 1");
+    expect(w, "GET", "/v1/decisions?limit=ten", NULL, 400, "a number from 1");
+    expect(w, "POST", "/v1/pause", "{\"for\":30}", 400, "expected a duration");
+    expect(w, "POST", "/v1/pause", "{\"for\":\"0s\"}", 400, "expected a duration");
+    expect(w, "POST", "/v1/pause", "{\"why\":\"x\"}", 400, "unknown field 'why'");
 }
 
 START_TEST(test_what_is_refused_says_why)

@@ -160,8 +160,10 @@ static void fake_status(void *data, control_reply_fn reply, void *reply_data)
     timer_start(app->late, fake.answers_late ? 60000 : 1);
 }
 
-static void fake_plan(void *data, const char *playbook, control_reply_fn reply, void *reply_data)
+static void fake_plan(void *data, const char *playbook, const json_t *options,
+                      control_reply_fn reply, void *reply_data)
 {
+    (void)options;
     (void)data;
     struct err e;
     err_set(&e, ERR_REFUSED, "no plan for %s", playbook);

@@ -272,6 +272,31 @@ START_TEST(test_the_view_of_a_run)
 }
 END_TEST
 
+START_TEST(test_who_holds_the_most)
+{
+    static const struct {
+        const char *text;
+        const char *line;
+    } cases[] = {
+        {"{\"max\":100,\"reserved\":3,\"groups\":{\"container\":["
+         "{\"name\":\"(unknown)\",\"count\":80,\"oldest_idle_seconds\":9000},"
+         "{\"name\":\"shop_worker_2\",\"count\":17,\"oldest_idle_seconds\":842.1},"
+         "{\"name\":\"shop_web_1\",\"count\":3,\"oldest_idle_seconds\":1}]}}",
+         "  shop_worker_2 holds 17 of 97, oldest idle 14m02s\n"},
+        {"{\"max\":30,\"reserved\":3,\"groups\":{\"container\":["
+         "{\"name\":\"a\\u001b\",\"count\":27,\"oldest_idle_seconds\":0}]}}",
+         "  a? holds 27 of 27\n"},
+        {"{\"groups\":{\"container\":[{\"name\":\"(host) psql\",\"count\":1}]}}", ""},
+        {"{}", ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP_JSON json_t *connections = parse(cases[i].text);
+        story_print_holder(out, connections, 2);
+        ck_assert_str_eq(printed(), cases[i].line);
+    }
+}
+END_TEST
+
 START_TEST(test_plain_lines)
 {
     struct progress *p = progress_new(out, &plain, NULL);
@@ -353,6 +378,7 @@ int main(void)
     tcase_add_test(tests, test_views_survive_what_is_not_there);
     tcase_add_test(tests, test_a_clean_says_who_and_why);
     tcase_add_test(tests, test_the_view_of_a_run);
+    tcase_add_test(tests, test_who_holds_the_most);
     tcase_add_test(tests, test_plain_lines);
     tcase_add_test(tests, test_events_in_any_pieces);
     tcase_add_test(tests, test_what_is_no_event_is_refused);

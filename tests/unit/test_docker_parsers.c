@@ -4,6 +4,7 @@
 #include "docker/frames.h"
 #include "docker/host.h"
 #include "docker/log_lines.h"
+#include "docker/log_stream.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -87,6 +88,10 @@ START_TEST(the_environment_names_what_the_options_leave_open)
     setenv("DOCKER_CERT_PATH", "/nowhere", 1);
     ck_assert_int_eq(docker__host_resolve(&(struct docker_options){0}, &host, &e), -ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(e.text, "/nowhere/ca.pem"));
+    unsetenv("DOCKER_TLS_VERIFY"); /* the path alone does, as it does for the SDKs */
+    ck_assert_int_eq(docker__host_resolve(&(struct docker_options){0}, &host, &e), -ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(e.text, "/nowhere/ca.pem"));
+    setenv("DOCKER_TLS_VERIFY", "0", 1);
     unsetenv("DOCKER_CERT_PATH");
     setenv("HOME", "/nohome", 1);
     ck_assert_int_eq(docker__host_resolve(&(struct docker_options){0}, &host, &e), -ERR_INVALID);
@@ -401,24 +406,75 @@ START_TEST(of_too_long_a_log_the_newest_lines_stay)
 }
 END_TEST
 
-START_TEST(a_frame_larger_than_all_of_the_log_is_none)
+/* --- the log as it comes
+ * ------------------------------------------------------------------------------------ */
+
+/* "text|" for each line, "2:text|" for stderr. */
+static bool write_down(void *data, const struct docker_log_line *line)
 {
-    struct docker__log_lines *lines = docker__log_lines_new(false, 32);
-    char header[8] = {1, 0, 0, 0, 0, 1, 0, 0};
-    char text[100] = {0};
-    ck_assert(docker__log_lines_feed(lines, header, sizeof header));
-    ck_assert(!docker__log_lines_feed(lines, text, sizeof text));
-    docker__log_lines_free(lines);
-    lines = docker__log_lines_new(true, 32); /* a terminal's endless line is cut */
-    memset(text, 'x', sizeof text);
-    text[99] = '\n';
-    ck_assert(docker__log_lines_feed(lines, text, sizeof text));
-    ck_assert(docker__log_lines_feed(lines, "ok\n", 3));
-    size_t count;
-    const struct docker_log_line *item = docker__log_lines_get(lines, &count);
-    ck_assert_uint_eq(count, 2);
-    ck_assert_str_eq(item[1].text, "ok");
-    docker__log_lines_free(lines);
+    struct buf *told = data;
+    ck_assert_uint_eq(strlen(line->text), line->len);
+    return buf_printf(told, "%s%s|", line->is_stderr ? "2:" : "", line->text);
+}
+
+/* Whatever the place at which the bytes are cut in two, the same lines come out. */
+static void expect_lines(const struct buf *bytes, bool tty, size_t line_max, const char *expected)
+{
+    for (size_t cut = 0; cut <= bytes->len; cut++) {
+        struct docker__log_stream stream;
+        struct buf told;
+        buf_init(&told, 4096);
+        docker__log_stream_init(&stream, tty, line_max);
+        ck_assert(docker__log_stream_feed(&stream, bytes->data, cut, write_down, &told));
+        ck_assert(docker__log_stream_feed(&stream, bytes->data + cut, bytes->len - cut, write_down,
+                                          &told));
+        buf_puts(&told, "end ");
+        ck_assert(docker__log_stream_finish(&stream, write_down, &told));
+        ck_assert_str_eq(buf_text(&told), expected);
+        docker__log_stream_clear(&stream);
+        buf_free(&told);
+    }
+}
+
+START_TEST(a_line_is_told_when_it_is_whole)
+{
+    struct buf bytes;
+    buf_init(&bytes, 4096);
+    add_frame(&bytes, 1, STAMP "one\n");
+    add_frame(&bytes, 1, STAMP "lo");
+    add_frame(&bytes, 2, STAMP "oops\n");
+    add_frame(&bytes, 1, STAMP "ng\n");
+    add_frame(&bytes, 1, STAMP "\n");
+    add_frame(&bytes, 2, STAMP "dying word");
+    expect_lines(&bytes, false, 64, "one|2:oops|long||end 2:dying word|");
+    buf_free(&bytes);
+}
+END_TEST
+
+START_TEST(a_last_word_without_newline_does_not_swallow_the_next_life)
+{
+    struct buf bytes;
+    buf_init(&bytes, 4096);
+    add_frame(&bytes, 1, STAMP "dying word");
+    add_frame(&bytes, 1, "2026-11-23T04:57:33.000000001Z born again\n");
+    expect_lines(&bytes, false, 64, "dying word|born again|end ");
+    buf_free(&bytes);
+}
+END_TEST
+
+START_TEST(a_line_beyond_the_limit_is_cut)
+{
+    struct buf bytes;
+    buf_init(&bytes, 4096);
+    add_frame(&bytes, 1, STAMP "0123456789abcdef");
+    add_frame(&bytes, 1, STAMP "0123456789abcdef\n");
+    add_frame(&bytes, 1, STAMP "ok\n");
+    expect_lines(&bytes, false, 8, "01234567|ok|end ");
+    expect_lines(&bytes, false, 20, "0123456789abcdef0123|ok|end ");
+    buf_reset(&bytes);
+    buf_puts(&bytes, STAMP "0123456789abcdef\r\n" STAMP "ok\r\n" STAMP "prompt> ");
+    expect_lines(&bytes, true, 8, "01234567|ok|end prompt> |");
+    buf_free(&bytes);
 }
 END_TEST
 
@@ -555,7 +611,9 @@ int main(void)
     tcase_add_test(parsers, a_stamp_beyond_reckoning_is_text);
     tcase_add_test(parsers, a_terminals_log_is_cut_at_its_newlines);
     tcase_add_test(parsers, of_too_long_a_log_the_newest_lines_stay);
-    tcase_add_test(parsers, a_frame_larger_than_all_of_the_log_is_none);
+    tcase_add_test(parsers, a_line_is_told_when_it_is_whole);
+    tcase_add_test(parsers, a_last_word_without_newline_does_not_swallow_the_next_life);
+    tcase_add_test(parsers, a_line_beyond_the_limit_is_cut);
     tcase_add_test(parsers, an_event_is_read_to_the_nanosecond);
     tcase_add_test(parsers, the_tail_of_an_action_is_its_detail);
     tcase_add_test(parsers, podmans_words_are_understood);

@@ -382,7 +382,7 @@ START_TEST(one_that_cannot_be_ended)
     kill(stuck, SIGSTOP);
     struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), NULL);
     struct err e;
-    CLEANUP_JSON json_t *json = clean(loop, db, &at_once, false, 700, &e);
+    CLEANUP_JSON json_t *json = clean(loop, db, &at_once, false, 3000, &e);
     ck_assert_msg(json != NULL, "%s", e.text);
     ck_assert_uint_eq(count_at(json, "ended"), 2);
     ck_assert_uint_eq(count_at(json, "stayed"), 1);
@@ -395,12 +395,15 @@ START_TEST(one_that_cannot_be_ended)
 }
 END_TEST
 
-/* Watching goes on by another way when the first is lost in the middle of it. */
-static bool signalled(void *data)
+/* Watching goes on by another way when the first is lost in the middle of it. It has begun when
+ * the last that we asked is who is left. */
+static bool watching(void *data)
 {
     (void)data;
-    return pg_number(boss,
-                     "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'crowd'") == 1;
+    return pg_number(boss, "SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+                           "'stack-supervisor' AND query LIKE '%%''left''%%'") == 1 &&
+           pg_number(boss, "SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+                           "'crowd'") == 1;
 }
 
 struct outcome {
@@ -438,7 +441,7 @@ START_TEST(lifeline_lost_while_watching)
     keep_lifeline(db, loop, &log);
     struct outcome outcome = {0};
     db_clean(db, &at_once, false, 20000, on_report, &outcome);
-    await(loop, signalled, NULL);
+    await(loop, watching, NULL);
     pg_run(boss, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                  "WHERE application_name = 'stack-supervisor'");
     await_lifeline(&log, 1, 1);
@@ -460,7 +463,7 @@ START_TEST(cancelled_while_watching)
     struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), NULL);
     struct outcome outcome = {0};
     op_id id = db_clean(db, &at_once, false, 20000, on_report, &outcome);
-    await(loop, signalled, NULL);
+    await(loop, watching, NULL);
     op_cancel(loop, id);
     await(loop, is_delivered, &outcome);
     ck_assert_int_eq(outcome.code, ERR_CANCELLED);
@@ -479,7 +482,7 @@ START_TEST(server_lost_while_watching)
     struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), NULL);
     struct outcome outcome = {0};
     db_clean(db, &at_once, false, 20000, on_report, &outcome);
-    await(loop, signalled, NULL);
+    await(loop, watching, NULL);
     pg_halt(&pg, SIGQUIT);
     await(loop, is_delivered, &outcome);
     size_t stayed = count_at(outcome.json, "stayed");
@@ -503,7 +506,7 @@ START_TEST(login_lost_while_watching)
     struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), &door);
     struct outcome outcome = {0};
     db_clean(db, &at_once, false, 20000, on_report, &outcome);
-    await(loop, signalled, NULL);
+    await(loop, watching, NULL);
     while (pg_number(boss, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
                            "state = 'idle' AND application_name = 'stack-supervisor'") == 0)
         ; /* between two looks */

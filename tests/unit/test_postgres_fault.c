@@ -123,7 +123,10 @@ END_TEST
 START_TEST(phases)
 {
     struct db__phase phase = {0};
-    struct db__fault refused = {.state = DB_REFUSED}, not_now = {.state = DB_STARTING};
+    struct db__fault refused, no_route, silence, not_now = {.state = DB_STARTING};
+    db__fault_login(&refused, "x", "connection to server at x failed: Connection refused");
+    db__fault_login(&no_route, "x", "connection to server at x failed: No route to host");
+    db__fault_silence(&silence, "x", false, 3000);
     ck_assert_int_eq(db__phase_judge(&phase, false), DB_STARTING);
     ck_assert_int_eq(db__phase_judge(&phase, true), DB_SHUTTING_DOWN);
 
@@ -133,6 +136,19 @@ START_TEST(phases)
     ck_assert_int_eq(db__phase_judge(&phase, false), DB_SHUTTING_DOWN);
     db__phase_login(&phase, &refused); /* it is down: what follows is a start */
     ck_assert_int_eq(db__phase_judge(&phase, false), DB_STARTING);
+
+    /* A container that was killed takes its address with it. */
+    const struct db__fault *const gone[] = {&no_route, &silence};
+    for (size_t i = 0; i < ARRAY_SIZE(gone); i++) {
+        db__phase_lost(&phase, "57P01", false);
+        db__phase_login(&phase, gone[i]);
+        ck_assert_int_eq(db__phase_judge(&phase, false), DB_STARTING);
+    }
+    db__fault_silence(&silence, "x", true, 3000); /* taken, and not a word: it may be on its way */
+    db__phase_lost(&phase, "57P01", false);
+    db__phase_login(&phase, &silence);
+    ck_assert_int_eq(db__phase_judge(&phase, false), DB_SHUTTING_DOWN);
+    db__phase_login(&phase, NULL);
 
     db__phase_lost(&phase, "57P02", true);
     db__phase_login(&phase, &refused);

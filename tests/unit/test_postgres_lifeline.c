@@ -154,7 +154,10 @@ START_TEST(tells_of_a_crash)
     PGconn *victim = pg_connect(&pg, "app", "victim");
     kill(PQbackendPID(victim), SIGKILL); /* the server ends all its sessions and recovers */
     await_lifeline(&lifeline, 1, 1);
-    ck_assert_msg(strstr(lifeline.last.text, "57P02") != NULL, "%s", lifeline.last.text);
+    /* On a slow machine it is the server that kills them, after five seconds, without a word. */
+    ck_assert_msg(strstr(lifeline.last.text, "57P02") ||
+                      strstr(lifeline.last.text, "without a word"),
+                  "%s", lifeline.last.text);
     await_lifeline(&lifeline, 2, 1);
     PQfinish(victim);
     PQreset(boss);
@@ -461,7 +464,7 @@ START_TEST(a_deadline_in_the_queue_says_nothing_of_the_server)
     struct pg_door door = {.loop = loop, .pg = &pg};
     struct db *db = db_of(loop, conninfo, &door);
     struct answers answers = {.wanted = 2};
-    db_activity(db, 1500, on_activity, &answers);
+    db_activity(db, 6000, on_activity, &answers);
     db_activity(db, 300, on_activity, &answers); /* the back door's turn does not come either */
     struct db_probe probe = probe_db(loop, db, 200);
     ck_assert_int_eq(probe.state, DB_UNKNOWN);

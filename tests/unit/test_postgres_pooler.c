@@ -3,54 +3,14 @@
  */
 #include "base/mem.h"
 #include "tests/unit/pg_loop.h"
+#include "tests/unit/pgb_fixture.h"
 
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 static struct pg pg;
+static struct pgb pgb;
 static struct loop *loop;
 static PGconn *boss;
-static pid_t pooler;
-static int pooler_port;
-
-/* One server session for everybody, given away after each transaction. */
-static void write_ini(const char *path)
-{
-    FILE *out = fopen(path, "w");
-    ck_assert_ptr_nonnull(out);
-    fprintf(out,
-            "[databases]\napp = host=%s port=%d dbname=app user=guard\n[pgbouncer]\nlisten_addr = "
-            "127.0.0.1\n"
-            "listen_port = %d\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\n"
-            "default_pool_size = 1\nadmin_users = app\n",
-            pg.dir, pg.port, pooler_port);
-    fclose(out);
-}
-
-static bool start_pooler(void)
-{
-    if (access("/usr/sbin/pgbouncer", X_OK) != 0) {
-        puts("no PgBouncer: nothing is tested");
-        return false;
-    }
-    pooler_port = free_port();
-    CLEANUP_FREE char *ini = mem_printf("%s/pgbouncer.ini", pg.dir);
-    write_ini(ini);
-    pooler = fork();
-    ck_assert_int_ge(pooler, 0);
-    if (pooler == 0) {
-        if (!freopen("/dev/null", "w", stderr))
-            _exit(126);
-        const char *const root[] = {"/usr/sbin/pgbouncer", "-q", "-u", "postgres", ini, NULL};
-        const char *const user[] = {"/usr/sbin/pgbouncer", "-q", ini, NULL};
-        const char *const *argv = geteuid() == 0 ? root : user;
-        execv(argv[0], (char *const *)argv);
-        _exit(127);
-    }
-    return true;
-}
 
 static void setup(void)
 {
@@ -61,11 +21,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    int status;
-    if (pooler > 0) {
-        kill(pooler, SIGKILL);
-        waitpid(pooler, &status, 0);
-    }
+    pgb_kill(&pgb);
     loop_free(loop);
     PQfinish(boss);
     pg_stop(&pg);
@@ -73,18 +29,12 @@ static void teardown(void)
 
 static struct db *db_through_pooler(void)
 {
-    static char conninfo[100];
-    snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%d dbname=app user=guard",
-             pooler_port);
-    struct db *db = db_of(loop, conninfo, NULL);
-    while (probe_db(loop, db, 5000).state == DB_REFUSED)
-        ; /* it is starting */
-    return db;
+    return db_of(loop, pgb_conninfo(&pgb, "app", "guard"), NULL);
 }
 
 START_TEST(it_lets_us_in_and_we_leave_no_trace)
 {
-    if (!start_pooler())
+    if (!pgb_start(&pgb, &pg, ""))
         return;
     struct db *db = db_through_pooler();
     struct db_probe probe = probe_db(loop, db, 5000);
@@ -96,9 +46,7 @@ START_TEST(it_lets_us_in_and_we_leave_no_trace)
     CLEANUP_JSON json_t *json = look(loop, db, &e);
     ck_assert_msg(json != NULL, "%s", e.text);
     /* The next who is given our server session finds it as it was. */
-    CLEANUP_FREE char *conninfo =
-        mem_printf("host=127.0.0.1 port=%d dbname=app user=guard", pooler_port);
-    PGconn *next = PQconnectdb(conninfo);
+    PGconn *next = pgb_connect(&pgb, "app", "guard");
     ck_assert_int_eq(pg_number(next, "SELECT count(*) FROM pg_settings WHERE source = 'session' "
                                      "AND name IN ('statement_timeout', 'search_path', "
                                      "'idle_session_timeout')"),
@@ -111,12 +59,10 @@ END_TEST
 START_TEST(paused_it_is_called_hung)
 {
     /* A login is answered by the pooler itself; only a statement tells. */
-    if (!start_pooler())
+    if (!pgb_start(&pgb, &pg, ""))
         return;
     struct db *db = db_through_pooler();
-    CLEANUP_FREE char *conninfo =
-        mem_printf("host=127.0.0.1 port=%d dbname=pgbouncer user=app", pooler_port);
-    PGconn *admin = PQconnectdb(conninfo);
+    PGconn *admin = pgb_connect(&pgb, "pgbouncer", "app");
     pg_run(admin, "PAUSE");
     struct db_probe probe = probe_db(loop, db, 300);
     ck_assert_int_eq(probe.state, DB_HUNG);
@@ -130,7 +76,7 @@ END_TEST
 
 START_TEST(it_hides_that_the_server_is_full)
 {
-    if (!start_pooler())
+    if (!pgb_start(&pgb, &pg, ""))
         return;
     struct crowd crowd = {0};
     crowd_fill(&crowd, &pg, "app");

@@ -621,6 +621,9 @@ END_TEST
 
 START_TEST(names)
 {
+    /* the words of docs/api.md */
+    ck_assert_str_eq(db_state_name(DB_SHUTTING_DOWN), "shutting_down");
+    ck_assert_str_eq(db_state_name(DB_AUTH_FAILED), "auth_failed");
     for (int i = 0; i < DB_STATES; i++)
         ck_assert_int_eq(db_state_parse(db_state_name((enum db_state)i)), i);
     ck_assert_int_eq(db_state_parse("nonsense"), DB_UNKNOWN);

@@ -153,6 +153,10 @@ static const char *const only_wo[] = {"wo*", NULL};
 static const char *const nobody[] = {NULL};
 static const char *const anything[] = {"*", NULL};
 
+static const struct db_session_id this_one[] = {{7, "x"}, {1, "2026-11-23T22:47:05.123456Z"}};
+static const struct db_session_id later_one[] = {{1, "2026-11-23T22:47:05.123457Z"},
+                                                 {2, "2026-11-23T22:47:05.123456Z"}};
+
 enum outcome { NOT_REPORTED = DB_VERDICTS };
 
 static const struct {
@@ -207,6 +211,24 @@ static const struct {
     {"of this database", "\"database\":\"web\"", {.databases = only_web}, DB_VICTIM},
     {"of another client", "", {.clients = only_web}, NOT_REPORTED},
     {"of this client", "\"client\":\"web\"", {.clients = only_web}, DB_VICTIM},
+    {"this very session", "", {.sessions = this_one, .session_count = 2}, DB_VICTIM},
+    {"a session before or beside it",
+     "",
+     {.sessions = later_one, .session_count = 2},
+     NOT_REPORTED},
+    {"an empty list of sessions", "", {.sessions = this_one, .all = true}, NOT_REPORTED},
+    {"listed, or of this client: listed",
+     "",
+     {.sessions = this_one, .session_count = 2, .clients = only_web},
+     DB_VICTIM},
+    {"listed, or of this client: of this client",
+     "\"client\":\"web\"",
+     {.sessions = later_one, .session_count = 2, .clients = only_web},
+     DB_VICTIM},
+    {"neither listed nor of this client",
+     "",
+     {.sessions = later_one, .session_count = 2, .clients = only_web},
+     NOT_REPORTED},
     {"protected by application", "", {.protect = only_web}, DB_SPARED},
     {"protected by role",
      "\"application\":\"x\",\"role\":\"worker\"",
@@ -316,9 +338,14 @@ START_TEST(rules_are_copied)
 {
     char name[] = "web";
     const char *const list[] = {name, NULL};
-    struct db_clean_rules rules = {.applications = list, .protect = nobody, .limit = 3};
+    char start[] = "2026";
+    const struct db_session_id ids[] = {{4, start}};
+    struct db_clean_rules rules = {
+        .applications = list, .sessions = ids, .session_count = 1, .protect = nobody, .limit = 3};
     struct db_clean_rules copy = db__rules_copy(&rules);
-    name[0] = 'x';
+    name[0] = start[0] = 'x';
+    ck_assert_int_eq(copy.sessions[0].pid, 4);
+    ck_assert_str_eq(copy.sessions[0].backend_start, "2026");
     ck_assert(db__name_matches(copy.applications, "web"));
     ck_assert(!db__name_matches(copy.protect, "web"));
     ck_assert_ptr_null(copy.roles);

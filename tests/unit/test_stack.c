@@ -366,6 +366,31 @@ START_TEST(what_was_removed_or_cannot_get_healthy_does_not_stop_a_recovery)
 }
 END_TEST
 
+START_TEST(a_configuration_that_speaks_of_what_was_taken_down_keeps_no_stack_from_recovery)
+{
+    struct project p = {0};
+    struct err e;
+    add_database(&p);
+    add(&p, "backend", "web", DEPENDS("db"));
+    char on_queue[] = "message-queue";
+    struct stack_dependency gone[] = {{.service = on_queue, .condition = CONDITION_STARTED}};
+    struct stack_override overrides[] = {
+        {.service = "nightly-report", .has_role = true, .role = ROLE_IGNORE},
+        {.service = "backend",
+         .has_dependencies = true,
+         .dependencies = gone,
+         .dependency_count = 1}};
+    struct stack_selector selector = {.overrides = overrides, .override_count = 2};
+    struct stack *stack = build(&p, &selector, NULL, &e);
+    ck_assert_msg(stack != NULL, "%s", e.text);
+    ck_assert(
+        has_note(stack, "the configuration speaks of nightly-report, which has no container"));
+    ck_assert(has_note(stack, "backend depends on message-queue, which has no container"));
+    stack_unref(stack);
+    project_clear(&p);
+}
+END_TEST
+
 START_TEST(a_configuration_that_names_what_is_not_there_is_refused)
 {
     struct project p = {0};
@@ -468,6 +493,28 @@ START_TEST(of_several_databases_one_must_be_named)
     selector = (struct stack_selector){.overrides = overrides, .override_count = 2};
     stack = build(&p, &selector, NULL, &e);
     ck_assert_str_eq(stack->database->name, "archive");
+    stack_unref(stack);
+    project_clear(&p);
+}
+END_TEST
+
+/* compose v1 renames the old one and writes no label; where the new one did not start both stay. */
+START_TEST(what_compose_v1_left_of_a_recreation_does_not_count)
+{
+    struct project p = {0};
+    struct err e;
+    add_database(&p);
+    struct container *new = add(&p, "web", "web", DEPENDS("db"));
+    add_text(&p, "{\"Id\":\"old\",\"Name\":\"/0123456789ab_web\",\"State\":{\"Status\":\"exited\"},"
+                 "\"Config\":{\"Labels\":{\"com.docker.compose.service\":\"web\","
+                 "\"com.docker.compose.container-number\":\"1\"}}}");
+    struct stack *stack = build(&p, NULL, NULL, &e);
+    ck_assert_uint_eq(stack_service(stack, "web")->container_count, 1);
+    ck_assert_ptr_eq(stack_service(stack, "web")->containers[0], new);
+    stack_unref(stack);
+    new->state = CONTAINER_EXITED; /* its name says which is the new one */
+    stack = build(&p, NULL, NULL, &e);
+    ck_assert_ptr_eq(stack_service(stack, "web")->containers[0], new);
     stack_unref(stack);
     project_clear(&p);
 }
@@ -852,9 +899,11 @@ static TCase *building(void)
         a_circle_is_named,
         what_was_removed_or_cannot_get_healthy_does_not_stop_a_recovery,
         a_configuration_that_names_what_is_not_there_is_refused,
+        a_configuration_that_speaks_of_what_was_taken_down_keeps_no_stack_from_recovery,
         a_database_is_known_by_label_image_or_environment,
         an_app_that_is_told_of_its_database_is_none,
         of_several_databases_one_must_be_named,
+        what_compose_v1_left_of_a_recreation_does_not_count,
         a_recreated_container_is_there_once,
         an_address_leads_to_its_only_container,
         a_stack_is_shown_without_its_secrets,

@@ -9,11 +9,14 @@
 #include <jansson.h>
 #include <string.h>
 
-static inline int unit_run(const char *name, const TTest *const *tests, size_t count)
+/* set_up and tear_down go around each test; they may be NULL. */
+static inline int unit_run(const char *name, SFun set_up, SFun tear_down, const TTest *const *tests,
+                           size_t count)
 {
     TCase *tcase = tcase_create(name);
     Suite *suite = suite_create(name);
     tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
     for (size_t i = 0; i < count; i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
@@ -25,11 +28,13 @@ static inline int unit_run(const char *name, const TTest *const *tests, size_t c
 }
 
 /* UNIT_MAIN("clock", a_test, another_test) is the whole main. */
-#define UNIT_MAIN(name, ...)                                                                       \
+#define UNIT_MAIN(name, ...) UNIT_MAIN_WITH(name, NULL, NULL, __VA_ARGS__)
+
+#define UNIT_MAIN_WITH(name, set_up, tear_down, ...)                                               \
     int main(void)                                                                                 \
     {                                                                                              \
         const TTest *const tests[] = {__VA_ARGS__};                                                \
-        return unit_run(name, tests, ARRAY_SIZE(tests));                                           \
+        return unit_run(name, set_up, tear_down, tests, ARRAY_SIZE(tests));                        \
     }
 
 /* {'a': 1} to JSON; the caller owns it. */

@@ -26,7 +26,10 @@ def make_root():
 def own(root, detached=False):
     """Notes the present process as the owner of the root."""
     owner = NOBODY if detached else identity(os.getpid())
-    (root / OWNER).write_text(owner, encoding="ascii")
+    # At once: who read it half written would take the root for an orphan.
+    new = root / f"{OWNER}.{os.getpid()}"
+    new.write_text(owner, encoding="ascii")
+    new.rename(root / OWNER)
 
 
 def take(root):

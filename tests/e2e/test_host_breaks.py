@@ -1,0 +1,252 @@
+"""The daemon's own machine gives out in the middle of a recovery: no disk, no descriptors, no memory,
+another time. What ran before runs, and it is told."""
+
+import os
+import resource
+import signal
+import socket
+import subprocess
+
+import pytest
+from checks import QUICK_RECOVER, running
+from lab import wait_until
+from watched import Watched, assert_ended_well, well_again
+
+pytestmark = pytest.mark.faults
+
+HOUR = 3600
+
+
+@pytest.fixture(scope="module")
+def ports(lasting_stack):
+    return lasting_stack("ports")
+
+
+@pytest.fixture
+def guard(lab, ports, supervisor):
+    """Not started yet."""
+    lab.wait_healthy(ports, timeout=60)
+    supervisor.configure(f"stack: {ports}\n{QUICK_RECOVER}")
+    return supervisor
+
+
+# ---- the disk ------------------------------------------------------------------------------------
+
+@pytest.fixture
+def small_disk(guard):
+    folder = guard.folder / "state"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder],
+                      check=False).returncode != 0:
+        pytest.skip("no right to mount")
+    yield folder
+    guard.end()
+    subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder):
+    with open(folder / "ballast", "wb", buffering=0) as ballast:
+        try:
+            while True:
+                ballast.write(b"x" * 4096)
+        except OSError:
+            pass
+
+
+@pytest.mark.parametrize("moment", ["before the run", "in mid-run"])
+def test_a_full_disk_costs_the_history_and_not_the_recovery(lab, ports, guard, small_disk, moment):
+    guard.start()
+    before = running(lab, ports)
+    with Watched(guard, 60) as watched:
+        if moment == "before the run":
+            fill(small_disk)
+        story = guard.begin()
+        story.wait_action(f"stop:{lab.container(ports, 'web')}", "done")
+        if moment == "in mid-run":
+            fill(small_disk)
+        end = story.wait_end()
+        assert end["state"] == "succeeded", end
+        assert_ended_well(lab, ports, before, end)
+        assert "history is kept in memory only" in watched.told(story.run)
+    (small_disk / "ballast").unlink()
+    assert guard.ctl("recover", "--yes").code == 0
+    assert "history is on disk again" in guard.log()
+
+
+# ---- descriptors ---------------------------------------------------------------------------------
+
+def test_no_descriptor_left(lab, ports, guard):
+    """Whatever it cannot open it waits for, or tells; with descriptors there, all is well again."""
+    guard.start()
+    well_again(guard)
+    before = running(lab, ports)
+    pid = guard.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with Watched(guard, 120):
+        story = guard.begin()
+        story.wait_action(f"stop:{lab.container(ports, 'web')}", "done")
+        used = max(int(one) for one in os.listdir(f"/proc/{pid}/fd")) + 1
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, limits[1]))
+        log = len(guard.log())
+        try:
+            wait_until(lambda: "Too many open files" in guard.log()[log:] or "waiting" in
+                       str(story.entries()) or "end" in [one["type"] for one in story.entries()],
+                       60, "it to be noticed")
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        end = story.wait_end()
+        assert_ended_well(lab, ports, before, end)
+    well_again(guard)
+
+
+def test_more_clients_than_descriptors_do_not_make_it_turn_in_circles(ports, guard):
+    """A listener that cannot accept stays readable."""
+    guard.start()
+    well_again(guard)
+    pid = guard.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = max(int(one) for one in os.listdir(f"/proc/{pid}/fd")) + 1
+    clients = []
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, limits[1]))
+    try:
+        with Watched(guard, 30):
+            for _ in range(8):
+                client = socket.socket(socket.AF_UNIX)
+                client.connect(str(guard.socket))
+                clients.append(client)
+            # Processor time is measured over a while in which nothing else is to be done.
+            waiter = subprocess.run(["sleep", "3"], check=True)
+            assert waiter.returncode == 0
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        for client in clients:
+            client.close()
+    well_again(guard)
+
+
+# ---- memory --------------------------------------------------------------------------------------
+
+def test_no_memory_left_ends_the_daemon_and_the_next_one_carries_on(lab, ports, guard):
+    """As the kernel's or systemd's limit would have it: it dies rather than go on half-blind."""
+    if b"__asan_init" in (guard.binaries / "stack-supervisord").read_bytes():
+        pytest.skip("AddressSanitizer needs terabytes of addresses")
+    guard.start()
+    well_again(guard)
+    before = running(lab, ports)
+    pid = guard.process.pid
+    story = guard.begin()
+    story.wait_action(f"stop:{lab.container(ports, 'web')}", "running")
+    # Nothing more than it has: what it asks for next it does not get.
+    size = int(open(f"/proc/{pid}/statm", encoding="ascii").read().split()[0]) * 4096
+    resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
+    wait_until(lambda: guard.process.poll() is not None
+               or any(one["type"] == "end" for one in story.entries()), 60, "its end, or the run's")
+    if guard.process.poll() is not None:
+        assert guard.process.returncode == -signal.SIGABRT, guard.process.returncode
+        assert "out of memory" in guard.log()
+        guard.start()
+        story = guard.follow(story.run)
+    end = story.wait_end()
+    assert end["state"] == "succeeded", end
+    assert_ended_well(lab, ports, before, end)
+
+
+# ---- the clock -----------------------------------------------------------------------------------
+
+SHIM = r"""
+/* CLOCK_REALTIME is off by as many seconds as the file FAKE_CLOCK says. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static long offset(void)
+{
+    char text[32] = "";
+    int fd = open(getenv("FAKE_CLOCK"), O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    if (read(fd, text, sizeof text - 1) < 0)
+        text[0] = 0;
+    close(fd);
+    return atol(text);
+}
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+    int status = (int)syscall(SYS_clock_gettime, id, now);
+    if (status == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
+        now->tv_sec += offset();
+    return status;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    struct timespec at;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &at);
+    now->tv_sec = at.tv_sec;
+    now->tv_usec = at.tv_nsec / 1000;
+    return 0;
+}
+
+time_t time(time_t *ret)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    if (ret)
+        *ret = at.tv_sec;
+    return at.tv_sec;
+}
+"""
+
+
+@pytest.fixture
+def clock(guard, tmp_path):
+    """clock(seconds) sets the daemon's clock off; its engine and its database keep theirs."""
+    source, shim, offset = tmp_path / "shim.c", tmp_path / "shim.so", tmp_path / "offset"
+    source.write_text(SHIM)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", shim, source], check=True)
+    offset.write_text("0")
+    guard.environment |= {"LD_PRELOAD": str(shim), "FAKE_CLOCK": str(offset)}
+    return lambda seconds: offset.write_text(str(seconds))
+
+
+@pytest.mark.parametrize("seconds", [HOUR, -HOUR], ids=["forward", "back"])
+def test_a_clock_that_is_set_in_mid_run_changes_nothing(lab, ports, guard, clock, seconds):
+    guard.start()
+    well_again(guard)
+    before = running(lab, ports)
+    with Watched(guard, 60):
+        story = guard.begin()
+        story.wait_action(f"stop:{lab.container(ports, 'web')}", "running")
+        clock(seconds)
+        end = story.wait_end()
+        assert end["state"] == "succeeded" and end["took_ms"] < 60000, end
+        assert_ended_well(lab, ports, before, end)
+    well_again(guard)
+    assert guard.json("recover", "--yes")["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("seconds", [HOUR + 60, -HOUR], ids=["forward", "back"])
+def test_a_clock_that_is_set_between_two_lives_leaves_nothing_stopped(lab, ports, guard, clock,
+                                                                      seconds):
+    """Forward: the run looks too old to be carried on, so it is wound up, and says why."""
+    guard.start()
+    before = running(lab, ports)
+    story = guard.begin()
+    story.wait_action(f"stop:{lab.container(ports, 'web')}", "done")
+    guard.stop(signal.SIGKILL)
+    clock(seconds)
+    guard.start()
+    with Watched(guard, 60):
+        end = guard.follow(story.run).wait_end()
+        assert_ended_well(lab, ports, before, end)
+        if seconds > 0:
+            assert end["state"] == "failed" and "too long ago" in end["text"], end
+        else:
+            assert end["state"] == "succeeded" and end["took_ms"] >= 0, end

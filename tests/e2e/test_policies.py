@@ -1,0 +1,228 @@
+"""What people let the policies do, and how they ask what was decided: mode, approve, pause, why,
+observations, simulate."""
+
+import signal
+import time
+from datetime import datetime, timezone
+
+import pytest
+from autopilot import (WATCHFUL, Pager, act, decisions, policy, runs, wait_decision,
+                       wait_observation)
+from lab import REFUSALS, wait_until
+
+# Something that is true at once on a healthy stack, and does no harm.
+EAGER = """
+policies:
+  - name: eager
+    when: connections.used > 0
+    ladder:
+      - run: clean
+        verify: connections.used > 0
+        within: 10s
+    cooldown: 10m
+"""
+
+
+@pytest.fixture(scope="module")
+def five(lasting_stack):
+    return lasting_stack("five")
+
+
+def eager(supervisor, mode):
+    return act(supervisor, WATCHFUL + EAGER + f"    mode: {mode}\n")
+
+
+# ---- mode ---------------------------------------------------------------------------------------
+
+def test_a_policy_that_asks_waits_for_a_person(five, supervisor, tmp_path):
+    pager = Pager(tmp_path)
+    act(supervisor, WATCHFUL + EAGER + "    mode: ask\n" + pager.configuration("ask"))
+    asked = wait_decision(supervisor, 20, policy="eager", decision="ask")
+    wait_until(lambda: pager.events() == ["ask"], 20, "a person to be asked")
+    assert runs(supervisor) == []
+    status = supervisor.ctl("status")
+    assert f"eager: asking (supervisorctl approve {asked['id']})" in status.out
+    assert supervisor.ctl("approve", str(asked["id"] + 1000)).code == 1
+    answer = supervisor.ctl("approve")
+    assert answer.code == 0 and f"decision {asked['id']} is approved" in answer.out
+    wait_decision(supervisor, 20, policy="eager", decision="healed")
+    assert [one["playbook"] for one in runs(supervisor)] == ["clean"]
+    assert supervisor.ctl("approve").code == 1
+
+
+def test_a_question_that_is_denied_is_not_put_again_at_once(five, supervisor):
+    eager(supervisor, "ask")
+    wait_decision(supervisor, 20, policy="eager", decision="ask")
+    assert supervisor.ctl("deny").code == 0
+    wait_until(lambda: policy(supervisor, "eager")["state"] == "handed", 20, "it to be let go")
+    assert runs(supervisor) == []
+
+
+def test_a_policy_that_observes_says_what_it_would_do(five, supervisor):
+    eager(supervisor, "observe")
+    would = wait_decision(supervisor, 20, policy="eager", decision="would")
+    assert "would run clean" in would["sentence"]
+    assert runs(supervisor) == []
+
+
+def test_the_daemons_own_mode_caps_every_policy(five, supervisor):
+    act(supervisor, WATCHFUL + EAGER + "    mode: act\n", mode="observe")
+    wait_decision(supervisor, 20, policy="eager", decision="would")
+    assert runs(supervisor) == []
+    assert {one["mode"] for one in supervisor.api("GET", "/v1/policies")["policies"]} == {"observe"}
+
+
+# ---- pause --------------------------------------------------------------------------------------
+
+def test_while_it_is_paused_nothing_happens_and_it_ends_by_itself(five, supervisor):
+    supervisor.let_act()
+    supervisor.configure(WATCHFUL + EAGER)
+    supervisor.start()
+    wait_until(lambda: supervisor.ctl("pause", "--for", "8s", "--reason", "a deploy").code == 0, 5,
+               "it to be paused")
+    assert "paused for another" in supervisor.ctl("status").out
+    refused = wait_decision(supervisor, 20, policy="eager", refusal="paused")
+    assert "a deploy" in refused["sentence"]
+    assert runs(supervisor) == []
+    assert supervisor.stop() == 0
+    supervisor.start()  # a pause outlives the daemon
+    assert "a deploy" in supervisor.ctl("policies").out
+    wait_decision(supervisor, 30, policy="eager", decision="run")
+    assert supervisor.api("GET", "/v1/policies")["paused"] is None
+
+
+def test_resume_ends_a_pause(five, supervisor):
+    eager(supervisor, "off")
+    assert supervisor.ctl("pause").code == 0
+    assert "no reason given" in supervisor.ctl("policies").out
+    assert "policies act again" in supervisor.ctl("resume").out
+    assert "paused" not in supervisor.ctl("policies").out
+
+
+# ---- asking -------------------------------------------------------------------------------------
+
+def test_why_tells_the_values_that_it_was_taken_on(five, supervisor):
+    eager(supervisor, "act")
+    run = wait_decision(supervisor, 20, policy="eager", decision="run")
+    wait_decision(supervisor, 20, policy="eager", decision="healed")
+    listed = supervisor.ctl("why", "eager").out
+    assert "runs clean (1 of 1)" in listed and "leaking" not in listed
+    one = supervisor.ctl("why", str(run["id"])).out
+    assert "connections.used" in one and "> 0" in one and "supervisorctl run 1" in one
+    assert supervisor.ctl("why", "99999").code == 1
+    assert supervisor.json("why")["decisions"][0]["id"] >= run["id"]
+    story = supervisor.json("run", "1")
+    assert story["trigger"] == "policy" and f"decision {run['id']}" in story["requester"]
+    shown = supervisor.ctl("observations").out
+    assert "connections.used" in shown and "database.state" in shown
+    kept = len(decisions(supervisor))
+    assert supervisor.stop() == 0
+    supervisor.start()
+    wait_until(lambda: decisions(supervisor), 20, "the daemon to have its history")
+    assert len(decisions(supervisor)) >= kept, "decisions were forgotten"
+
+
+def test_the_first_refused_login_is_seen_within_a_probe_interval(lab, five, supervisor):
+    """Of a calm database, which is asked every 15 s."""
+    act(supervisor, "settle: 3s\n", mode="observe")
+    wait_observation(supervisor, "database.state", lambda it: it == "ready")
+    lab.leak(five, "worker", pool=40)
+    try:
+        wait_observation(supervisor, "database.state", lambda it: it == "exhausted", timeout=60)
+        seen = time.time()
+        refused = [line for line in lab.logs(lab.postgres(five)).splitlines()
+                   if any(words in line for words in REFUSALS)]
+        first = datetime.fromisoformat(refused[0][:23]).replace(tzinfo=timezone.utc)
+        assert seen - first.timestamp() < 15, refused[0]
+    finally:
+        lab.leak(five, "worker", pool=2)
+        lab.wait_healthy(five, timeout=60)
+
+
+# ---- alerts ---------------------------------------------------------------------------------------
+
+ON_ALERT = """
+policies:
+  - name: told
+    on_alert: TooManyClients
+    mode: ask
+    ladder: [{run: clean}]
+"""
+
+
+def test_an_alert_fires_as_long_as_one_of_its_instances_does(five, supervisor):
+    act(supervisor, WATCHFUL + ON_ALERT)
+
+    def tell(**instances):
+        supervisor.api("POST", "/v1/alerts", {"version": "4", "status": "firing", "alerts": [
+            {"status": status, "labels": {"alertname": "TooManyClients", "instance": one}}
+            for one, status in instances.items()]})
+
+    tell(db1="firing", db2="firing")
+    asked = wait_decision(supervisor, 20, policy="told", decision="ask")
+    tell(db2="resolved", db1="firing")
+    tell(db1="firing", db2="resolved")
+    assert policy(supervisor, "told")["asks"] == asked["id"]
+    assert len(decisions(supervisor, policy="told", decision="ask")) == 1
+    tell(db1="resolved")
+    wait_until(lambda: policy(supervisor, "told")["state"] != "asking", 20, "the question to go")
+
+
+def test_without_a_daemon_there_is_nothing_to_ask(five, supervisor):
+    supervisor.configure(f"stack: {five}\n")
+    for command in ("why", "policies", "observations", "pause", "resume"):
+        answer = supervisor.ctl("--standalone", command)
+        assert answer.code == 1, answer
+        assert "start stack-supervisord" in answer.err
+
+
+# ---- a trace ------------------------------------------------------------------------------------
+
+def test_a_recorded_trace_is_replayed_to_the_same_decisions(five, supervisor):
+    eager(supervisor, "act")
+    wait_decision(supervisor, 20, policy="eager", decision="healed")
+    wait_observation(supervisor, "connections.used", lambda it: it is not None)
+    taken = [(one["policy"], one["decision"]) for one in decisions(supervisor)
+             if one["policy"] == "eager"]
+    assert supervisor.stop() == 0
+    trace = supervisor.folder / "state" / "trace.jsonl"
+    replayed = supervisor.json("simulate", trace, "--policies", supervisor.config_path)
+    assert [(one["policy"], one["decision"]) for one in replayed["decisions"]
+            if one["policy"] == "eager"] == taken
+    told = supervisor.ctl("simulate", trace, "--policies", supervisor.config_path)
+    assert told.code == 0 and "eager: runs clean" in told.out
+
+
+# ---- a daemon that dies -------------------------------------------------------------------------
+
+SLOW = """
+playbooks:
+  slow:
+    - capture: evidence
+    # Never true: time to be killed in.
+    - verify: {connections.utilization: "< 1%"}
+      timeout: 4s
+policies:
+  - name: eager
+    when: connections.used > 0
+    ladder:
+      - run: slow
+        verify: connections.used > 1000
+        within: 5s
+    budget: 1 per 1h
+    cooldown: 10m
+"""
+
+
+@pytest.mark.long
+def test_a_decision_outlives_the_daemon_that_took_it(five, supervisor):
+    act(supervisor, WATCHFUL + SLOW)
+    run = wait_decision(supervisor, 20, policy="eager", decision="run")
+    wait_until(lambda: supervisor.api("GET", "/v1/status")["run"], 10, "its run to begin")
+    supervisor.stop(signal.SIGKILL)
+    supervisor.start()
+    handed = wait_decision(supervisor, 60, policy="eager", decision="hand-over")
+    assert handed["id"] > run["id"]
+    time.sleep(3)  # nothing is to happen: there is no condition to wait for
+    assert [one["run"] for one in runs(supervisor)] == [1], "the budget was spent twice"
+    assert decisions(supervisor, policy="eager", decision="run")[0]["run"] == 1
