@@ -18,7 +18,7 @@ function(add_unit name)
     add_executable(test_${name} test_${name}.c)
     target_link_libraries(test_${name} PRIVATE ${ARGN} PkgConfig::CHECK)
     add_test(NAME unit_${name} COMMAND test_${name})
-    set_tests_properties(unit_${name} PROPERTIES LABELS unit TIMEOUT 120)
+    set_tests_properties(unit_${name} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
 
 # embed_files(LAYER SYMBOL PATTERN)   files as text in generated/SYMBOL.h, made by Embed.cmake
@@ -32,4 +32,22 @@ function(embed_files layer symbol pattern)
         DEPENDS ${files} ${PROJECT_SOURCE_DIR}/cmake/Embed.cmake
         VERBATIM)
     target_sources(${layer} PRIVATE ${header})
+endfunction()
+
+# install_manual(SOURCE…)   NAME.SECTION.scd becomes man/manSECTION/NAME.SECTION
+function(install_manual)
+    foreach(source ${ARGN})
+        get_filename_component(page ${source} NAME_WLE)
+        string(REGEX REPLACE ".*\\." "" section ${page})
+        set(output ${PROJECT_BINARY_DIR}/man/${page})
+        add_custom_command(
+            OUTPUT ${output}
+            COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/man
+            COMMAND sh -c "${SCDOC} <${PROJECT_SOURCE_DIR}/${source} >${output}"
+            DEPENDS ${PROJECT_SOURCE_DIR}/${source}
+            VERBATIM)
+        list(APPEND pages ${output})
+        install(FILES ${output} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+    endforeach()
+    add_custom_target(manual ALL DEPENDS ${pages})
 endfunction()

@@ -1,5 +1,6 @@
 """The demo: a five-service stack leaks connections until PostgreSQL refuses every login; then
-`supervisorctl recover` brings it back, and the time it took stands beside the old way's.
+`supervisorctl recover` brings it back, and the time it took stands beside the old way's. At last one
+service leaks again, and nobody types anything.
 
     scripts/demo                        in the lab: a Docker Engine of its own, gone at the end
     scripts/demo --docker-host HOST     on that engine (unix:///…): the lab's images are built there
@@ -54,7 +55,7 @@ class GuestLab(Lab):
 class Daemon:
     """stack-supervisord on a state directory and a socket of its own."""
 
-    def __init__(self, binaries, docker_host):
+    def __init__(self, binaries, docker_host, mode):
         self.binaries = Path(binaries).resolve()
         self.folder = tempfile.TemporaryDirectory(prefix="demo-")
         state = Path(self.folder.name)
@@ -62,6 +63,7 @@ class Daemon:
             "STACK_SUPERVISOR_STATE_DIR": str(state / "state"),
             "STACK_SUPERVISOR_SOCKET": str(state / "control.sock"),
             "STACK_SUPERVISOR_DOCKER_HOST": docker_host,
+            "STACK_SUPERVISOR_MODE": mode,
         }
         self.log = open(state / "log", "w+", encoding="utf-8")
 
@@ -129,11 +131,42 @@ def new_way(daemon):
     return time.monotonic() - began
 
 
+def log_since(daemon, seen):
+    """What the daemon has logged since; printed as it comes."""
+    text = Path(daemon.log.name).read_text(encoding="utf-8")
+    for line in text[seen:].splitlines():
+        print("  " + line, flush=True)
+    return len(text)
+
+
+def nobody_types(lab, daemon):
+    """A leak that comes back after cleaning: the daemon restarts the one container that leaks."""
+    leaker = lab.container(PROJECT, "worker")
+    born = lab.inspect(leaker)["State"]["StartedAt"]
+    say("the supervisor may act now; it waits 30 s after its start, as after a start of the host")
+    time.sleep(31)
+    say(f"{leaker} leaks open transactions, and opens again whatever is ended; the daemon's log:")
+    lab.leak(PROJECT, "worker", pool=26, mode="idle_tx", rate=2, reopen=True)
+    seen = 0
+    deadline = time.monotonic() + 180
+    while "restart-leaker helped" not in Path(daemon.log.name).read_text(encoding="utf-8"):
+        seen = log_since(daemon, seen)
+        if time.monotonic() > deadline:
+            raise RuntimeError("the daemon did not heal the stack by itself")
+        time.sleep(0.5)
+    log_since(daemon, seen)
+    wait_until(lambda: is_served(lab), 60, "the stack to be healthy")
+    if lab.inspect(leaker)["State"]["StartedAt"] == born:
+        raise RuntimeError("the leaking container was not restarted")
+    daemon.ctl("why")
+    daemon.ctl("status")
+
+
 def show(lab, binaries, with_old_way):
     say("a stack of five services, and the supervisor beside it, with no configuration at all")
     lab.compose_up(STACK, project=PROJECT)
     lab.wait_healthy(PROJECT, timeout=120)
-    with Daemon(binaries, lab.docker_host) as daemon:
+    with Daemon(binaries, lab.docker_host, mode="off") as daemon:
         daemon.ctl("status")
         say("backend and worker leak connections, until PostgreSQL refuses every login")
         exhaust(lab)
@@ -154,6 +187,8 @@ def show(lab, binaries, with_old_way):
         say(f"recover took {took:.1f} s; the old way {old:.1f} s ({old / took:.1f} times as long)")
     else:
         say(f"recover took {took:.1f} s")
+    with Daemon(binaries, lab.docker_host, mode="act") as daemon:
+        nobody_types(lab, daemon)
 
 
 def main():
