@@ -68,22 +68,25 @@ static int unknown_service(const struct stack *stack, const char *what, const ch
 }
 
 /* A name that resembles one of the stack's is a slip of the pen, and what it says (ignore!) must
- * not be lost. One that resembles none is of a service that was taken down: that keeps no stack
- * from being recovered. */
-static bool is_misspelt(const struct stack *stack, const char *name)
+ * not be lost. One that resembles none, or that the compose file knows, is of a service that was
+ * taken down: that keeps no stack from being recovered. */
+static bool is_misspelt(const struct builder *b, const char *name)
 {
-    return !stack_service(stack, name) && stack_nearest_service(stack, name);
+    size_t count;
+    bool is_known = stack_service(b->stack, name) || stack__file_service(b->file, name, &count);
+    return !is_known && stack_nearest_service(b->stack, name);
 }
 
-static int check_override(struct stack *stack, const struct stack_override *item, struct err *e)
+static int check_override(const struct builder *b, const struct stack_override *item, struct err *e)
 {
-    if (is_misspelt(stack, item->service))
+    struct stack *stack = b->stack;
+    if (is_misspelt(b, item->service))
         return unknown_service(stack, "configuration: service", item->service, e);
     if (!stack_service(stack, item->service))
         stack__note(stack, "the configuration speaks of %s, which has no container: left out",
                     item->service);
     for (size_t i = 0; item->has_dependencies && i < item->dependency_count; i++)
-        if (is_misspelt(stack, item->dependencies[i].service)) {
+        if (is_misspelt(b, item->dependencies[i].service)) {
             CLEANUP_FREE char *what = mem_printf("configuration: %s depends on", item->service);
             return unknown_service(stack, what, item->dependencies[i].service, e);
         }
@@ -96,7 +99,7 @@ static int check_selector(const struct builder *b, struct err *e)
     if (database && !stack_service(b->stack, database))
         return unknown_service(b->stack, "the database", database, e);
     for (size_t i = 0; i < b->selector->override_count; i++) {
-        int code = check_override(b->stack, &b->selector->overrides[i], e);
+        int code = check_override(b, &b->selector->overrides[i], e);
         if (code != 0)
             return code;
     }

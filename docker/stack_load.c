@@ -3,9 +3,10 @@
  *   list -> inspect all side by side -> choose the project -> read the compose files -> build
  *
  * Every container has a time limit of its own, as the Engine holds a lock on one that is stuck:
- * such a one enters the model with what the list says of it. One that vanishes on the way is left
- * out. The calls are operations of the same loop, so their last words come before ours: see
- * base/op.h, and `over` in every callback.
+ * such a one enters the model with what the list says of it, and so does one that the Engine fails
+ * to describe while it describes others. One that vanishes on the way is left out. The calls are
+ * operations of the same loop, so their last words come before ours: see base/op.h, and `over` in
+ * every callback.
  */
 #include "docker/stack.h"
 
@@ -39,7 +40,8 @@ struct loader {
 
     op_id list;
     struct item *items;
-    size_t item_count, pending;
+    size_t item_count, pending, inspected;
+    struct err refusal; /* the first answer that described nothing; unset: there was none */
     char **notes;
     size_t note_count;
     char *project;
@@ -166,6 +168,24 @@ static void choose(struct loader *loader)
 /* --- inspections
  * ------------------------------------------------------------------------------------------- */
 
+static bool is_of_one_container(const struct err *e)
+{
+    return e->code == ERR_TIMEOUT || e->code == ERR_FAILED || e->code == ERR_PROTOCOL;
+}
+
+static void note_uninspected(struct loader *loader, const char *name, const struct err *e)
+{
+    if (e->code == ERR_TIMEOUT) {
+        note(loader, mem_printf("the Engine lists %s but does not inspect it: it may be stuck "
+                                "(look at `docker inspect %s` and the Engine's log)",
+                                name, name));
+        return;
+    }
+    note(loader, mem_printf("the Engine lists %s but cannot describe it: %s", name, e->text));
+    if (!err_is_set(&loader->refusal))
+        err_copy(&loader->refusal, e);
+}
+
 static void on_inspected(void *data, const struct err *e, struct container *container)
 {
     struct item *item = data;
@@ -174,19 +194,23 @@ static void on_inspected(void *data, const struct err *e, struct container *cont
     if (loader->op.over)
         return;
     if (!e) {
+        loader->inspected++;
         container_unref(item->container);
         item->container = container_ref(container);
     } else if (e->code == ERR_NOT_FOUND) {
         item->container = container_unref(item->container);
-    } else if (e->code == ERR_TIMEOUT) {
-        note(loader, mem_printf("the Engine lists %s but does not inspect it: it may be stuck "
-                                "(look at `docker inspect %s` and the Engine's log)",
-                                item->container->name, item->container->name));
+    } else if (is_of_one_container(e)) {
+        note_uninspected(loader, item->container->name, e);
     } else {
         fail(loader, e);
         return;
     }
-    if (--loader->pending == 0)
+    if (--loader->pending > 0)
+        return;
+    if (loader->inspected == 0 &&
+        err_is_set(&loader->refusal)) /* the Engine's trouble, not one's */
+        fail(loader, &loader->refusal);
+    else
         choose(loader);
 }
 

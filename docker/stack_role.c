@@ -71,10 +71,12 @@ enum stack__rank stack__database_rank(const struct container *container)
     return container_env(container, "POSTGRES_DB") ? RANK_HINT : RANK_NONE;
 }
 
+/* An exporter of a pooler's figures bears its name and is none. */
 bool stack__is_pooler(const struct container *container)
 {
     CLEANUP_FREE char *name = image_name(container->image);
-    return strstr(name, "pgbouncer") || strcmp(name, "pgcat") == 0 || strcmp(name, "odyssey") == 0;
+    bool is_pgbouncer = strstr(name, "pgbouncer") && !strstr(name, "exporter");
+    return is_pgbouncer || strcmp(name, "pgcat") == 0 || strcmp(name, "odyssey") == 0;
 }
 
 bool stack__is_oneoff(const struct container *container)

@@ -145,7 +145,8 @@ static void on_knock(void *data, const struct err *e, const struct docker_output
         knock_failed(output, &failure);
         e = &failure;
     }
-    knock->done(knock->data, e, e ? NULL : output->out);
+    /* psql says on stderr what PostgreSQL refused: that tells more than its exit code. */
+    knock->done(knock->data, e, !e ? output->out : e == &failure ? output->err : NULL);
     free(knock);
 }
 

@@ -132,6 +132,9 @@ struct phrase_row {
 };
 
 static const struct phrase_row phrase_table[] = {
+    {"could not fork new process", /* English unless the server's lc_messages says otherwise */
+     {DB_UNREACHABLE, ERR_FAILED, "the server cannot start a process for the session",
+      "its container or host is out of processes or memory: look at its limits (pids, memory)"}},
     {"no password supplied",
      {DB_AUTH_FAILED, ERR_PERMISSION, "the server asks for a password and there is none",
       "put it into the passfile (~/.pgpass, mode 0600) or PGPASSWORD"}},
@@ -208,11 +211,22 @@ static const struct meaning *meaning_of_phrase(const char *message)
     return NULL;
 }
 
+/* The kernel's word on our own connect() follows libpq's "failed: " at once. A server that cannot
+ * fork quotes its kernel as well, without a code and behind words of its own, in any language. */
+static bool is_of_connect(const char *message, const char *word)
+{
+    static const char failed[] = "failed: ";
+    const size_t len = sizeof failed - 1;
+    return word >= message + len && strncmp(word - len, failed, len) == 0;
+}
+
 static const struct errno_row *errno_of_message(const char *message)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(errno_table); i++)
-        if (strstr(message, strerror(errno_table[i].number)))
+    for (size_t i = 0; i < ARRAY_SIZE(errno_table); i++) {
+        const char *word = strstr(message, strerror(errno_table[i].number));
+        if (word && (errno_table[i].number != EAGAIN || is_of_connect(message, word)))
             return &errno_table[i];
+    }
     return NULL;
 }
 

@@ -231,7 +231,7 @@ static void finish_query(struct db__session *session)
 /* Sends what is still to be sent and takes what has come. */
 static void pump(struct db__session *session)
 {
-    bool alive = PQconsumeInput(session->conn) == 1;
+    bool alive = session->open && PQconsumeInput(session->conn) == 1;
     int unsent = alive ? PQflush(session->conn) : 0;
     alive = alive && unsent >= 0;
     session->open &= alive;
@@ -266,6 +266,7 @@ void db__session_query(struct db__session *session, const char *sql)
         return;
     }
     session->open = false; /* it was lost unnoticed; told by the loop, not from in here */
+    session->poll = poll_free(session->poll); /* libpq may have closed its descriptor */
     loop_defer(session->loop, pump_later, session);
 }
 

@@ -55,6 +55,16 @@ static const struct {
     {"failed: server does not support SSL, but SSL was required", "", DB_UNREACHABLE,
      ERR_UNSUPPORTED},
     {"failed: FATAL:  no code here, only words\n", "", DB_UNREACHABLE, ERR_UNREACHABLE},
+    /* The queue of a stopped server's socket, and a server that lives but cannot fork. */
+    {"connection to server on socket \"/x/.s.PGSQL.1\" failed: Resource temporarily unavailable\n",
+     "", DB_HUNG, ERR_TIMEOUT},
+    {"connection to server at \"h\" (::1), port 1 failed: could not fork new process for "
+     "connection: Resource temporarily unavailable\n",
+     "", DB_UNREACHABLE, ERR_FAILED},
+    {"connection to server at \"h\" (::1), port 1 failed: konnte neuen Prozess für Verbindung "
+     "nicht "
+     "starten: Resource temporarily unavailable\n",
+     "", DB_UNREACHABLE, ERR_UNREACHABLE},
     {"", "", DB_UNREACHABLE, ERR_UNREACHABLE},
 };
 

@@ -387,6 +387,16 @@ START_TEST(a_configuration_that_speaks_of_what_was_taken_down_keeps_no_stack_fro
         has_note(stack, "the configuration speaks of nightly-report, which has no container"));
     ck_assert(has_note(stack, "backend depends on message-queue, which has no container"));
     stack_unref(stack);
+    /* Like another's name, but the compose file has it: no slip of the pen. */
+    overrides[0].service = "backend-b";
+    ck_assert_ptr_null(build(&p, &selector, NULL, &e));
+    struct stack_file *file =
+        parse_file("services: {db: {}, backend: {depends_on: [db]}, backend-b: {}}");
+    stack = build(&p, &selector, file, &e);
+    ck_assert_msg(stack != NULL, "%s", e.text);
+    ck_assert(has_note(stack, "the configuration speaks of backend-b, which has no container"));
+    stack_unref(stack);
+    stack_file_free(file);
     project_clear(&p);
 }
 END_TEST
@@ -448,6 +458,7 @@ START_TEST(a_database_is_known_by_label_image_or_environment)
     ck_assert_int_eq(role_of("ours", "", "\"Env\":[\"PGDATA=/x\"]"), ROLE_DATABASE);
     ck_assert_int_eq(role_of("ours", "", "\"Env\":[\"POSTGRES_DB=x\"]"), ROLE_DATABASE);
     ck_assert_int_eq(role_of("postgres-exporter", "", ""), ROLE_APP);
+    ck_assert_int_eq(role_of("prometheuscommunity/pgbouncer-exporter", "", ""), ROLE_APP);
     ck_assert_int_eq(role_of("edoburu/pgbouncer:1.2", "", "\"Env\":[\"POSTGRES_DB=x\"]"),
                      ROLE_POOLER);
     ck_assert_int_eq(role_of("postgres", "\"stack-supervisor.role\":\"ignore\"", ""), ROLE_IGNORE);
@@ -773,6 +784,22 @@ START_TEST(a_container_that_vanishes_is_left_out_and_a_stuck_one_is_noted)
 }
 END_TEST
 
+START_TEST(a_container_that_the_engine_cannot_describe_is_noted)
+{
+    struct loading l;
+    loading_open(&l);
+    offer(&l, "shop", "web", "web", DEPENDS("db"), "");
+    offer(&l, "shop", "db", "postgres", DEPENDS(""), "");
+    fake_engine_json(l.engine, "GET /v1.41/containers/shop-web/json", 500,
+                     "{\"message\":\"layer does not exist\"}");
+    load(&l, NULL, 10000);
+    ck_assert_msg(l.stack != NULL, "%s", l.e.text);
+    ck_assert(stack_service(l.stack, "web")->containers[0]->is_partial);
+    ck_assert(has_note(l.stack, "layer does not exist"));
+    loading_close(&l);
+}
+END_TEST
+
 START_TEST(an_engine_that_refuses_ends_the_loading)
 {
     struct loading l;
@@ -921,6 +948,7 @@ static TCase *loading(void)
         several_projects_or_none_are_told,
         a_project_may_be_found_by_its_named_database,
         a_container_that_vanishes_is_left_out_and_a_stuck_one_is_noted,
+        a_container_that_the_engine_cannot_describe_is_noted,
         an_engine_that_refuses_ends_the_loading,
         a_loading_can_be_given_up_at_any_stage,
         the_compose_files_of_v1_are_read_and_merged,
