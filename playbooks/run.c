@@ -284,6 +284,7 @@ bool step_awaits_engine(struct action_run *a, const struct err *e, loop_fn fn)
 {
     if (!e || e->code != ERR_UNREACHABLE)
         return false;
+    a->run->engine_was_away = true;
     if (a->retries == 0)
         step_extend(a, ENGINE_PATIENCE_MS);
     step_says(a, "the Docker Engine does not answer; waiting for it");

@@ -149,6 +149,7 @@ struct run {
     bool aborted;
     bool failed;
     bool resumed;
+    bool engine_was_away;
     bool draining;                       /* the daemon ends: begin nothing */
     char outcome[ERR_TEXT_MAX];          /* the sentence of the end */
     int64_t started_ms, started_wall_ms; /* started_ms of a resumed run: as if in this life */

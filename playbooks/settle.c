@@ -9,7 +9,9 @@
 enum {
     SETTLE_PATIENCE_MS = 60000, /* for an engine that is away */
     SETTLE_AGAIN_MS = 500,
-    STARTS_MAX = 4, /* of what the engine does not start: it may not have let go of it yet */
+    STARTS_MAX = 4,  /* of what the engine does not start … */
+    STARTS_MORE = 8, /* … and where it was away: it may be long in letting go of a former life */
+    STARTS_AGAIN_MAX_MS = 4000,
     LOAD_MS = 15000,
     START_MS = 60000,
     BLIND_MS = 15000, /* a start, when the Engine has not been legible for so long */
@@ -219,11 +221,13 @@ static char *how_it_is(const struct container *c)
 static void settle_started(struct run *run)
 {
     struct settle *settle = run->settle;
-    settle->started_again = !settle->refused || settle->rounds >= STARTS_MAX;
+    int rounds = run->engine_was_away || run->resumed ? STARTS_MORE : STARTS_MAX;
+    int64_t pause_ms = SETTLE_AGAIN_MS << (settle->rounds - 1);
+    settle->started_again = !settle->refused || settle->rounds >= rounds;
     if (settle->started_again)
         settle_load(run); /* where the engine is away it is waited for */
     else
-        timer_start(settle->again, SETTLE_AGAIN_MS << (settle->rounds - 1));
+        timer_start(settle->again, pause_ms < STARTS_AGAIN_MAX_MS ? pause_ms : STARTS_AGAIN_MAX_MS);
     settle->refused = false;
 }
 
@@ -378,6 +382,7 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
     } else if (loop_now(run->loop) < settle->deadline_ms) {
         /* An engine that comes back has stopped what it was told to start: that try was none. */
         settle->started_again = settle->started_again && e->code != ERR_UNREACHABLE;
+        run->engine_was_away |= e->code == ERR_UNREACHABLE;
         timer_start(settle->again, SETTLE_AGAIN_MS);
     } else {
         settle_blind(run, e);

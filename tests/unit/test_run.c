@@ -273,16 +273,19 @@ END_TEST
 
 START_TEST(one_run_at_a_time_and_the_same_again_joins_it)
 {
-    struct asked first, same, other, later;
+    struct asked first, same, other, later, shown, stale;
     ask("bounce", NULL, &first);
     ask("bounce", NULL, &same);
     ask("other", NULL, &other);
     while (!first.told || !same.told || !other.told)
         turn();
     ask("bounce", NULL, &later);
-    while (!later.told)
+    ask("bounce", "0000000000000000", &stale);
+    ask("bounce", first.plan_id, &shown);
+    while (!later.told || !stale.told || !shown.told)
         turn();
-    ck_assert(!first.joined && same.joined && later.joined);
+    ck_assert(!first.joined && same.joined && later.joined && shown.joined);
+    ck_assert_int_eq(stale.e.code, ERR_REFUSED); /* who agreed to a plan gets that one or none */
     ck_assert_int_eq(same.run, first.run);
     ck_assert_int_eq(later.run, first.run);
     ck_assert_str_eq(same.plan_id, first.plan_id);
@@ -918,6 +921,24 @@ START_TEST(an_engine_that_is_away_is_waited_for)
 }
 END_TEST
 
+START_TEST(an_engine_that_was_away_is_given_longer_to_let_go)
+{
+    struct timer *back = timer_new(loop, on_engine_back, NULL);
+    world_find(&world, "web")->refused_starts = 6;
+    world_find(&world, "web")->refusal = "id already in use";
+    int64_t run = start("bounce");
+    await_asked("web", "/stop", 1);
+    fake_engine_listen(world.engine, false);
+    timer_start(back, 400);
+    await_end();
+    timer_free(back);
+    json_t *record = record_of(run);
+    assert_end(record, "failed", 0); /* the start did fail; the container runs all the same */
+    assert_up("web");
+    json_decref(record);
+}
+END_TEST
+
 /* --- a database that starts up -----------------------------------------------------------------
  */
 
@@ -1157,6 +1178,7 @@ UNIT_MAIN_WITH("run", set_up, tear_down, a_run_does_what_the_plan_says_and_tells
                a_request_to_a_supervisor_that_has_ended_its_work_begins_nothing,
                a_request_beside_a_run_that_is_left_to_the_next_life_does_not_join_it,
                without_a_disk_it_runs_all_the_same, an_engine_that_is_away_is_waited_for,
+               an_engine_that_was_away_is_given_longer_to_let_go,
                a_server_that_replays_is_given_more_time_while_it_gets_on,
                a_server_is_seen_to_get_on_by_what_its_process_calls_itself,
                what_clients_leave_in_the_log_is_no_sign_of_a_replay,
