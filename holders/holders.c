@@ -208,7 +208,7 @@ op_id holders_find(struct holders_cache *cache, const struct db_activity *activi
         holders__cache_serve(cache, server->id);
         recall(find);
     }
-    if (find->asked_count > 0)
+    if (server && find->asked_count > 0)
         look(find, server, deadline_ms);
     else
         op_end(&find->op, NULL);

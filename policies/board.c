@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "policies/moment.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -149,21 +150,19 @@ static int series_for(struct board *board, const char *name, const char *word, s
 /* Takes the word over. */
 static void series_push(struct series *series, int64_t at_ms, double number, char *word)
 {
-    bool is_first = series->count == 0;
-    struct sample *newest = is_first ? NULL : &series->ring[series->newest];
-    if (!is_first && at_ms < newest->at_ms) {
+    assert(series);
+    int64_t newest_ms = series->count > 0 ? series->ring[series->newest].at_ms : INT64_MIN;
+    if (at_ms < newest_ms) {
         free(word);
         return;
     }
-    if (is_first || at_ms > newest->at_ms) {
-        if (series->count < SERIES_HISTORY) {
-            newest = MEM_PUSH(series->ring, series->count);
-            series->newest = series->count - 1;
-        } else {
-            series->newest = (series->newest + 1) % SERIES_HISTORY;
-            newest = &series->ring[series->newest];
-        }
+    if (at_ms > newest_ms && series->count < SERIES_HISTORY) {
+        *MEM_PUSH(series->ring, series->count) = (struct sample){0};
+        series->newest = series->count - 1;
+    } else if (at_ms > newest_ms) {
+        series->newest = (series->newest + 1) % SERIES_HISTORY;
     }
+    struct sample *newest = &series->ring[series->newest];
     free(newest->word);
     *newest = (struct sample){at_ms, number, word};
 }
@@ -300,6 +299,7 @@ json_t *board_save(const struct board *board)
         json_t *samples = json_array();
         for (size_t age = series->count; age-- > 0;) {
             const struct sample *sample = series_sample(series, age);
+            assert(sample);
             json_t *pair = json_array();
             json_array_append_new(pair, json_integer(sample->at_ms));
             json_array_append_new(pair, sample_value(series, sample));

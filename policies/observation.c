@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "policies/moment.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -231,6 +232,7 @@ const char *observation_suggest(const char *typed, size_t len,
         return NULL;
     const struct observation_kind *kind =
         observation_find(near, strlen(near), &parameter, &parameter_len);
+    assert(kind); /* of its own name */
     return observation_name(kind, "…", out);
 }
 

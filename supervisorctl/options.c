@@ -198,7 +198,7 @@ static int apply_flag_twin(struct ctl_options *o, enum ctl_option option, const 
     static const char *const no[] = {"0", "no", "false"};
     for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
         if (strcmp(value, yes[i]) == 0)
-            return apply(o, option, NULL, e);
+            return apply(o, option, value, e);
         if (strcmp(value, no[i]) == 0)
             return 0;
     }

@@ -152,14 +152,14 @@ static int read_all(FILE *file, const char *path, struct buf *out, struct err *e
 
 static int read_trace(const char *path, struct buf *out, struct err *e)
 {
-    bool is_input = strcmp(path, "-") == 0;
-    FILE *file = is_input ? stdin : fopen(path, "re");
+    if (strcmp(path, "-") == 0)
+        return read_all(stdin, path, out, e);
+    FILE *file = fopen(path, "re");
     if (!file)
         return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, "%s: %s", path,
                        strerror(errno));
     int status = read_all(file, path, out, e);
-    if (!is_input)
-        fclose(file);
+    fclose(file);
     return status;
 }
 

@@ -85,10 +85,12 @@ op_id watch__check_http(const struct watch__check_tools *tools, const struct che
 /* --- the URL -----------------------------------------------------------------------------------
  */
 
+/* "" where it has none. */
 static char *part_of(CURLU *url, CURLUPart part)
 {
     char *text = NULL;
-    char *copy = curl_url_get(url, part, &text, 0) == CURLUE_OK ? mem_strdup(text) : NULL;
+    bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK && text;
+    char *copy = mem_strdup(has ? text : "");
     curl_free(text);
     return copy;
 }
@@ -111,7 +113,7 @@ bool watch__check_url(const char *url, char **ret_host, char **ret_shown, const 
     *ret_host = *ret_shown = NULL;
     *ret_reason = NULL;
     CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, 0);
-    CLEANUP_FREE char *scheme = code == CURLUE_OK ? part_of(parts, CURLUPART_SCHEME) : NULL;
+    CLEANUP_FREE char *scheme = part_of(parts, CURLUPART_SCHEME);
     if (code != CURLUE_OK)
         *ret_reason = curl_url_strerror(code);
     else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
