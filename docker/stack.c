@@ -20,6 +20,8 @@ struct builder {
     struct stack *stack;
     const struct stack_selector *selector;
     const struct stack_file *file;
+    struct container *const *containers;
+    size_t container_count;
 };
 
 /* The last override of a service that has what is asked for, or NULL. */
@@ -67,30 +69,22 @@ static int unknown_service(const struct stack *stack, const char *what, const ch
     return code;
 }
 
-/* A name that resembles one of the stack's is a slip of the pen, and what it says (ignore!) must
- * not be lost. One that resembles none, or that the compose file knows, is of a service that was
- * taken down: that keeps no stack from being recovered. */
-static bool is_misspelt(const struct builder *b, const char *name)
+/* A service that was taken down may well be configured still, and keeps no stack from being
+ * recovered. What looks like a slip of the pen is said to be one; `supervisorctl check`, which may
+ * refuse it, does. */
+static void note_absent(struct stack *stack, const char *name)
 {
-    size_t count;
-    bool is_known = stack_service(b->stack, name) || stack__file_service(b->file, name, &count);
-    return !is_known && stack_nearest_service(b->stack, name);
-}
-
-static int check_override(const struct builder *b, const struct stack_override *item, struct err *e)
-{
-    struct stack *stack = b->stack;
-    if (is_misspelt(b, item->service))
-        return unknown_service(stack, "configuration: service", item->service, e);
-    if (!stack_service(stack, item->service))
+    const char *nearest = stack_nearest_service(stack, name);
+    if (stack_service(stack, name))
+        return;
+    if (nearest)
+        stack__note(stack,
+                    "the configuration speaks of %s, which has no container: left out (if "
+                    "'%s' is meant, correct it: supervisorctl check)",
+                    name, nearest);
+    else
         stack__note(stack, "the configuration speaks of %s, which has no container: left out",
-                    item->service);
-    for (size_t i = 0; item->has_dependencies && i < item->dependency_count; i++)
-        if (is_misspelt(b, item->dependencies[i].service)) {
-            CLEANUP_FREE char *what = mem_printf("configuration: %s depends on", item->service);
-            return unknown_service(stack, what, item->dependencies[i].service, e);
-        }
-    return 0;
+                    name);
 }
 
 static int check_selector(const struct builder *b, struct err *e)
@@ -98,11 +92,8 @@ static int check_selector(const struct builder *b, struct err *e)
     const char *database = b->selector->database_service;
     if (database && !stack_service(b->stack, database))
         return unknown_service(b->stack, "the database", database, e);
-    for (size_t i = 0; i < b->selector->override_count; i++) {
-        int code = check_override(b, &b->selector->overrides[i], e);
-        if (code != 0)
-            return code;
-    }
+    for (size_t i = 0; i < b->selector->override_count; i++)
+        note_absent(b->stack, b->selector->overrides[i].service);
     return 0;
 }
 
@@ -164,6 +155,11 @@ static int find_database(const struct builder *b, struct stack_service **ret, st
         return several_databases(b, best, e);
     if (count == 1)
         return 0;
+    const struct container *stuck = stack__undescribed(b->containers, b->container_count);
+    if (stuck) {
+        CLEANUP_FREE char *what = mem_printf("the project %s", stack->project);
+        return stack__fail_undescribed(what, stuck, e);
+    }
     int code = err_set(e, ERR_NOT_FOUND, "the project %s has no PostgreSQL", stack->project);
     err_hint(e,
              "name its service in the configuration, or label it " STACK__LABEL_ROLE "=database");
@@ -343,7 +339,11 @@ int stack_build(const char *project, struct container *const *containers, size_t
 {
     static const struct stack_selector any = {0};
     struct stack *stack = mem_new(sizeof *stack);
-    struct builder b = {.stack = stack, .selector = selector ? selector : &any, .file = file};
+    struct builder b = {.stack = stack,
+                        .selector = selector ? selector : &any,
+                        .file = file,
+                        .containers = containers,
+                        .container_count = count};
     stack->references = 1;
     stack->project = mem_strdup(project);
     stack__collect(stack, containers, count);

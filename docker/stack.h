@@ -83,9 +83,11 @@ void stack_dependencies_free(struct stack_dependency *dependencies, size_t count
 
 /* Builds the model from all containers of one project (references are taken). `selector` and
  * `file` may be NULL. Fails with ERR_NOT_FOUND when there is no database, and with ERR_INVALID for
- * several, for a dependency cycle ("depends on itself: a → b → a"), and for a configuration that
- * names an unknown service. A dependency that a label or file names and that has no container is
- * left out with a note: what was removed since must not keep a stack from being recovered. Pure.
+ * several, for a dependency cycle ("depends on itself: a → b → a"), and for a configuration whose
+ * database is an unknown service; with ERR_TIMEOUT when the database may be a container that the
+ * Engine did not describe. Whatever else is named (by label, file or configuration) and has no
+ * container is left out with a note: what was removed since must not keep a stack from being
+ * recovered. Pure.
  *
  * The database is the service that the selector names, else the one with the surest sign: role by
  * configuration or label, the image's name, PG_MAJOR or PGDATA in the environment, POSTGRES_DB. */

@@ -14,6 +14,25 @@ void stack__note(struct stack *stack, const char *format, ...)
     va_end(args);
 }
 
+const struct container *stack__undescribed(struct container *const *containers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (containers[i]->is_partial)
+            return containers[i];
+    return NULL;
+}
+
+int stack__fail_undescribed(const char *what, const struct container *container, struct err *e)
+{
+    int code = err_set(e, ERR_TIMEOUT,
+                       "%s has no PostgreSQL that is known, but the Engine lists %s and does not "
+                       "describe it",
+                       what, container->name);
+    err_hint(e, "it may be stuck: look at `docker inspect %s` and the Engine's log",
+             container->name);
+    return code;
+}
+
 static struct stack_service *find_or_add(struct stack *stack, const char *name)
 {
     struct stack_service *service = stack_service(stack, name);

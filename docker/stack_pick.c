@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "docker/stack_deps.h"
+#include "docker/stack_members.h"
 #include "docker/stack_role.h"
 
 #include <string.h>
@@ -103,8 +104,11 @@ static bool is_first_of_project(struct container *const *containers, size_t at)
     return true;
 }
 
-static int no_project(struct err *e)
+static int no_project(struct container *const *containers, size_t count, struct err *e)
 {
+    const struct container *stuck = stack__undescribed(containers, count);
+    if (stuck)
+        return stack__fail_undescribed("this engine", stuck, e);
     int code = err_set(e, ERR_NOT_FOUND, "no compose project with a PostgreSQL is on this engine");
     err_hint(e, "start the stack (`docker compose up -d`), or name its project and its database "
                 "service in the configuration");
@@ -142,7 +146,7 @@ static int find_project(const struct stack__choice *choice, struct container *co
     }
     int code = 0;
     if (found_count == 0)
-        code = no_project(e);
+        code = no_project(containers, count, e);
     else if (found_count > 1)
         code = several_projects(buf_text(&names), e);
     else

@@ -193,16 +193,16 @@ static void prepare(const struct notify *notify, const struct notify_event *even
     ret->body = notify__body(event, ret->id, notify->host);
 }
 
-/* Who was told of the trouble is told of its end; all others by their filter, once. */
+/* Who was told of the trouble is told of its end, an Alertmanager whatever it asked for: its alert
+ * would stay. All others by their filter, once. */
 static bool is_wanted(const struct notify *notify, const struct notify__receiver *receiver,
                       const struct notify__notification *notification, const char *incident,
                       const char *what)
 {
-    if (!(receiver->on & 1U << notification->kind))
-        return false;
+    bool is_on = receiver->on & 1U << notification->kind;
     if (notification->kind == NOTIFY__HEALED)
-        return notification->told != NULL;
-    return notification->severity >= receiver->severity &&
+        return notification->told && (is_on || receiver->format == NOTIFY__ALERTMANAGER);
+    return is_on && notification->severity >= receiver->severity &&
            !(incident && notify__told_has(notify->told, incident, receiver->name, what));
 }
 

@@ -169,7 +169,13 @@ void opening_meets_run(struct opening *opening)
 {
     struct run *run = opening->runner->run;
     struct err e;
-    if (!may_join(opening->runner, run->plan->playbook, opening->playbook, opening->options, &e)) {
+    bool joins =
+        may_join(opening->runner, run->plan->playbook, opening->playbook, opening->options, &e);
+    if (joins && opening->plan_id && strcmp(opening->plan_id, run->plan->id) != 0) {
+        refuse_beside(opening->runner, opening->playbook, &e);
+        joins = false;
+    }
+    if (!joins) {
         opening_close(opening, &e, 0);
         return;
     }

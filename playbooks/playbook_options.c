@@ -77,17 +77,40 @@ static int put_selection(json_t *source, const json_t *options, struct err *e)
     return status ? status : add_names(services, options, "services", e);
 }
 
-/* Puts `settings` in the place of each clean step's own; the number of those found. */
-static int replace_clean(json_t *source, const json_t *settings)
+static bool names_an_age(const json_t *settings)
 {
+    return json_object_get(settings, "idle") || json_object_get(settings, "idle_in_transaction");
+}
+
+/* A step's own settings with those of the run above them, key by key: whom the step protects stays
+ * protected. "All, whatever they do" and an age exclude one another: the run's word counts. */
+static json_t *merged(const json_t *own, const json_t *settings)
+{
+    json_t *both = json_is_object(own) ? json_deep_copy(own) : json_object();
+    if (names_an_age(settings))
+        json_object_del(both, "all");
+    if (json_object_get(settings, "all") && !json_is_false(json_object_get(settings, "all"))) {
+        json_object_del(both, "idle");
+        json_object_del(both, "idle_in_transaction");
+    }
+    json_t *above = json_deep_copy(settings);
+    json_object_update(both, above);
+    json_decref(above);
+    return both;
+}
+
+/* Puts `settings` above each clean step's own; the number of those found. */
+static int settle_clean(json_t *source, const json_t *settings)
+{
+    const char *const kind = step_kind_name(STEP_CLEAN);
     json_t *step;
     size_t i;
     int found = 0;
     json_array_foreach(json_object_get(source, "steps"), i, step)
     {
-        if (!json_object_get(step, step_kind_name(STEP_CLEAN)))
+        if (!json_object_get(step, kind))
             continue;
-        json_object_set_new(step, step_kind_name(STEP_CLEAN), json_deep_copy(settings));
+        json_object_set_new(step, kind, merged(json_object_get(step, kind), settings));
         found++;
     }
     return found;
@@ -96,7 +119,7 @@ static int replace_clean(json_t *source, const json_t *settings)
 static int put_settings(const struct playbook *playbook, json_t *source, const json_t *settings,
                         struct err *e)
 {
-    if (replace_clean(source, settings) > 0)
+    if (settle_clean(source, settings) > 0)
         return 0;
     if (json_object_get(settings, "containers"))
         return err_set(e, ERR_INVALID,

@@ -9,6 +9,8 @@
 
 enum {
     AGAIN_FIRST_MS = 50,
+    ANSWER_TRIES_MAX = 6,
+    ANSWER_RETRY_MAX_MS = 2000,
     ENGINE_PATIENCE_MS = 120000, /* a restart of the engine with many containers */
     ENGINE_RETRY_MAX_MS = 2000,
 };
@@ -289,6 +291,16 @@ bool step_awaits_engine(struct action_run *a, const struct err *e, loop_fn fn)
         step_extend(a, ENGINE_PATIENCE_MS);
     step_says(a, "the Docker Engine does not answer; waiting for it");
     step_again(a, fn, ENGINE_RETRY_MAX_MS);
+    return true;
+}
+
+bool step_asks_again(struct action_run *a, const struct err *e, loop_fn fn)
+{
+    bool is_passing =
+        e && (e->code == ERR_TIMEOUT || e->code == ERR_FAILED || e->code == ERR_PROTOCOL);
+    if (!is_passing || a->retries >= ANSWER_TRIES_MAX)
+        return false;
+    step_again(a, fn, ANSWER_RETRY_MAX_MS);
     return true;
 }
 

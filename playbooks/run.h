@@ -110,6 +110,7 @@ bool runner_works_on(const struct runner *runner, const char *container);
 /* The owner of the docker_watch passes everything on. */
 void runner_docker_event(struct runner *runner, const struct docker_event *event);
 void runner_docker_sync(struct runner *runner);
+void runner_docker_lost(struct runner *runner);
 
 /* Looks for an unfinished run of an earlier life and carries it on; done is told whether there was
  * one, when that is known. */

@@ -92,6 +92,10 @@ int64_t step_left_ms(const struct action_run *a);   /* until the deadline */
  * calls fn again. */
 bool step_awaits_engine(struct action_run *a, const struct err *e, loop_fn fn);
 
+/* True when e may be this one answer's trouble (late, an error of the Engine's, illegible): fn is
+ * called again soon, a handful of times since step_calm(). */
+bool step_asks_again(struct action_run *a, const struct err *e, loop_fn fn);
+
 /* Calls then(a, db) when the database can be asked at all: at once over an open lifeline, else when
  * a probe has said that it is not hung, away or starting. If it is, the action fails with the
  * probe's words, in seconds and not at its deadline. Where the address is not known yet (a resumed
@@ -150,8 +154,9 @@ struct run {
     bool failed;
     bool resumed;
     bool engine_was_away;
-    bool draining;                       /* the daemon ends: begin nothing */
-    char outcome[ERR_TEXT_MAX];          /* the sentence of the end */
+    bool stream_was_lost;       /* of the Engine's events: what ended meanwhile, nobody heard why */
+    bool draining;              /* the daemon ends: begin nothing */
+    char outcome[ERR_TEXT_MAX]; /* the sentence of the end */
     int64_t started_ms, started_wall_ms; /* started_ms of a resumed run: as if in this life */
     json_t *entries;
     int64_t seq;

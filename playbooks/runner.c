@@ -256,10 +256,22 @@ void runner_unfollow(struct runner *runner, uint64_t handle)
 /* --- the world ---------------------------------------------------------------------------------
  */
 
+/* By name, too: somebody may put another in its place. */
+static bool is_of_plan(const struct plan *plan, const struct docker_event *event)
+{
+    for (size_t i = 0; i < plan->action_count; i++) {
+        const struct action *action = &plan->actions[i];
+        if (action->container_id && (strcmp(action->container_id, event->id) == 0 ||
+                                     strcmp(action->container, event->name) == 0))
+            return true;
+    }
+    return false;
+}
+
 static void keep_event(struct run *run, const struct docker_event *event)
 {
     enum { EVENTS_MAX = 10000 };
-    if (run->event_count >= EVENTS_MAX)
+    if (run->event_count >= EVENTS_MAX || !is_of_plan(run->plan, event))
         return;
     struct run_event *kept = MEM_PUSH(run->events, run->event_count);
     snprintf(kept->id, sizeof kept->id, "%s", event->id);
@@ -281,6 +293,12 @@ void runner_docker_event(struct runner *runner, const struct docker_event *event
         if (a->state == ACTION_RUNNING && a->class->on_event)
             a->class->on_event(a, event);
     }
+}
+
+void runner_docker_lost(struct runner *runner)
+{
+    if (runner->run)
+        runner->run->stream_was_lost = true;
 }
 
 void runner_docker_sync(struct runner *runner)

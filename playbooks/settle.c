@@ -187,11 +187,12 @@ static bool was_heard(const struct run *run, const struct container *c, const ch
 }
 
 /* Somebody signalled it: a person, or the engine on its own way down. Then an exit code of 0 tells
- * good manners, and not that the work is done. What ended between two lives, nobody heard why. */
+ * good manners, and not that the work is done. What ended between two lives, or while the stream of
+ * events was lost, nobody heard why. */
 static bool may_be_told_to_end(const struct run *run, const struct container *c)
 {
     return was_heard(run, c, "kill") || was_heard(run, c, "stop") ||
-           (run->resumed && !was_heard(run, c, "die"));
+           ((run->resumed || run->stream_was_lost) && !was_heard(run, c, "die"));
 }
 
 bool settle_has_finished(const struct run *run, const struct container *c)
@@ -261,12 +262,12 @@ static void tell_what_is_held(struct run *run)
     }
 }
 
-/* As far as is known it is down: no start of it has a good end. */
+/* As far as is known it is down: no start of it behind this stop has a good end. */
 static bool is_owed(const struct run *run, const struct action *stopped)
 {
     for (size_t i = 0; i < run->plan->action_count; i++) {
         const struct action_run *a = &run->actions[i];
-        if (a->action->kind == ACTION_START && a->state == ACTION_DONE &&
+        if (a->action > stopped && a->action->kind == ACTION_START && a->state == ACTION_DONE &&
             strcmp(a->action->container_id, stopped->container_id) == 0)
             return false;
     }
@@ -281,7 +282,13 @@ static void tell_what_is_left(struct run *run, const struct action_run *stop)
     const struct action *action = stop->action;
     struct container *c = present_container(run->settle->stack, action);
     CLEANUP_FREE char *how = c ? how_it_is(c) : NULL;
-    bool up = c && (container_is_up(c) || settle_has_finished(run, c));
+    bool has_finished = c && !container_is_up(c) && settle_has_finished(run, c);
+    bool up = c && (container_is_up(c) || has_finished);
+    if (has_finished)
+        run_note(run,
+                 "%s ran before; it was started, and has ended with exit code 0 since: left as "
+                 "a job that is done",
+                 c->name);
     if (!was_stopped(stop)) {
         if (run->resumed && c && !up)
             leave_stopped(run, mem_printf("%s (%s; the journal does not say whether this run "

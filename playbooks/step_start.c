@@ -19,6 +19,7 @@ struct start_work {
 
 static void start_begin(void *data);
 static void start_inspect(struct action_run *a);
+static void start_look(void *data);
 static void on_exited(void *data, const struct err *e, int64_t exit_code);
 
 /* The stop of the same container in this run has an answer: it is not under way any more. */
@@ -113,12 +114,18 @@ static void start_judge(struct action_run *a, const struct container *c)
 static void on_inspected(void *data, const struct err *e, struct container *c)
 {
     struct action_run *a = data;
-    if (!step_landed(a) || step_awaits_engine(a, e, start_begin))
+    if (!step_landed(a) || step_awaits_engine(a, e, start_begin) ||
+        step_asks_again(a, e, start_look))
         return;
     if (e)
         step_fail(a, e);
     else
         start_judge(a, c);
+}
+
+static void start_look(void *data)
+{
+    start_inspect(data);
 }
 
 static void start_inspect(struct action_run *a)

@@ -15,14 +15,16 @@ static void on_inspected(void *data, const struct err *e, struct container *c)
     if (!step_landed(a))
         return;
     char took[DURATION_MAX];
-    duration_text(loop_now(a->run->loop) - a->started_ms, took);
+    int64_t took_ms = loop_now(a->run->loop) - a->started_ms;
+    duration_text(took_ms, took);
     if (e) {
         step_finish(a, NULL, "stopped in %s", took);
         return;
     }
     json_t *detail =
         json_pack("{s:i, s:b}", "exit_code", c->exit_code, "oom_killed", c->oom_killed);
-    if (c->exit_code == KILLED && !c->oom_killed)
+    bool is_killed = c->exit_code == KILLED && !c->oom_killed;
+    if (is_killed && took_ms >= (int64_t)a->action->grace_s * 1000)
         step_finish(a, detail, "killed after its grace of %ds (%s)", a->action->grace_s, took);
     else
         step_finish(a, detail, "stopped in %s, exit code %d", took, c->exit_code);

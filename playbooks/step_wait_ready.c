@@ -177,7 +177,8 @@ static void on_inspected(void *data, const struct err *e, struct container *c)
 {
     struct action_run *a = data;
     struct ready_work *work = a->work;
-    if (!step_landed(a) || step_awaits_engine(a, e, ready_inspect))
+    if (!step_landed(a) || step_awaits_engine(a, e, ready_inspect) ||
+        step_asks_again(a, e, ready_inspect))
         return;
     struct err failure;
     if (e) {

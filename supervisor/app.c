@@ -37,6 +37,15 @@ void app_query_ends(struct app *app)
 /* --- aiming at the database ---------------------------------------------------------------------
  */
 
+int app_aim(struct app *app, const struct container *database, struct err *e)
+{
+    /* What a run asks of the database must not be taken from under it; it aims itself, and when it
+     * is over the stack is looked at anew. */
+    if (runner_present(app->runner) != 0 && reach_db(app->reach))
+        return 0;
+    return reach_aim(app->reach, database, e);
+}
+
 /* Without a model events mean nothing: an Engine that failed to tell is asked again. Who has no
  * such stack, or several, is told by an event, or by a new configuration. */
 static void look_later(struct app *app, const struct err *e)
@@ -64,7 +73,7 @@ static void on_looked(void *data, const struct err *e, struct stack *stack)
         look_later(app, e);
     } else if (stack->database->container_count > 0) {
         const struct container *c = stack->database->containers[0];
-        if (container_is_up(c) && reach_aim(app->reach, c, &failure) != 0)
+        if (container_is_up(c) && app_aim(app, c, &failure) != 0)
             log_err(LOG_LEVEL_WARNING, "database", &failure);
     }
     if (!e) {
@@ -142,6 +151,7 @@ static void on_lost(void *data, const struct err *e)
     /* Each vain try tells; a person wants to hear it once. */
     if (!err_is_set(&app->engine_trouble))
         log_err(LOG_LEVEL_WARNING, "the Docker Engine is not reached", e);
+    runner_docker_lost(app->runner);
     if (app->lookout)
         lookout_lost(app->lookout);
     err_copy(&app->engine_trouble, e);

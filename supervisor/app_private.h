@@ -52,6 +52,9 @@ struct app {
     void *on_stopped_data;
 };
 
+/* app.c: how the database is reached follows the container, but not under a run. */
+int app_aim(struct app *app, const struct container *database, struct err *e);
+
 /* app.c: a question begins and ends; the application ends only when none is open. */
 void app_query_begins(struct app *app);
 void app_query_ends(struct app *app);

@@ -364,7 +364,7 @@ bool autopilot_is_ready(const struct autopilot *autopilot)
 
 static int not_ready(struct err *e)
 {
-    return err_set(e, ERR_REFUSED, "the supervisor has just started; try again in a moment");
+    return err_set(e, ERR_CANCELLED, "the supervisor has just started; try again in a moment");
 }
 
 int autopilot_answer(struct autopilot *autopilot, int64_t decision, bool approve, const char *who,

@@ -72,7 +72,7 @@ static const char sample_head[] =
     "#    mail: {server: 'smtp://mail.example.org:587', from: a@example.org, to: ops@example.org}\n"
     "#  - name: pager\n"
     "#    exec: [/usr/local/bin/page]\n"
-    "#    on: [handed-over]\n"
+    "#    on: [handed-over, healed]\n"
     "\n"
     "# An Alertmanager on this host may trigger policies (on_alert).\n"
     "#alerts:\n"

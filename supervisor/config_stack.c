@@ -68,7 +68,7 @@ static void complain(const struct holding *h, int line, int column, const char *
 }
 
 /* A service that has been taken down may well be configured still: only what resembles one of the
- * stack's is a slip of the pen. So it is for stack_build(). */
+ * stack's is a slip of the pen. (For stack_build() that is a note: a stack must be recovered.) */
 static void hold_loosely(const struct holding *h, const struct yaml_node *node, const char *what)
 {
     const char *name = node->kind == YAML_TEXT ? node->text : NULL;

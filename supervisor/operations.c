@@ -19,7 +19,7 @@ static struct pending *pending_new(struct app *app, control_reply_fn reply, void
 {
     if (app->stopping) {
         struct err e;
-        err_set(&e, ERR_UNREACHABLE, "the supervisor is stopping");
+        err_set(&e, ERR_CANCELLED, "the supervisor is stopping");
         reply(data, &e, NULL);
         return NULL;
     }
@@ -212,7 +212,7 @@ static uint64_t op_follow(void *data, int64_t run, control_entry_fn on_entry, vo
 {
     struct app *app = data;
     if (app->stopping) {
-        err_set(e, ERR_UNREACHABLE, "the supervisor is stopping");
+        err_set(e, ERR_CANCELLED, "the supervisor is stopping");
         return 0;
     }
     uint64_t handle = runner_follow(app->runner, run, on_entry, entry_data, NULL);

@@ -12,7 +12,7 @@ static struct autopilot *autopilot_of(struct app *app, control_reply_fn reply, v
     if (app->autopilot && !app->stopping)
         return app->autopilot;
     if (app->stopping)
-        err_set(&e, ERR_UNREACHABLE, "the supervisor is stopping");
+        err_set(&e, ERR_CANCELLED, "the supervisor is stopping");
     else
         err_set(&e, ERR_UNSUPPORTED, "nothing is watched in a command's own process");
     if (!app->stopping)
@@ -25,7 +25,7 @@ static struct autopilot *autopilot_of(struct app *app, control_reply_fn reply, v
 static void refuse_early(control_reply_fn reply, void *data)
 {
     struct err e;
-    err_set(&e, ERR_UNREACHABLE, "the supervisor has just started; try again in a moment");
+    err_set(&e, ERR_CANCELLED, "the supervisor has just started; try again in a moment");
     reply(data, &e, NULL);
 }
 

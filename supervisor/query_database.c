@@ -34,7 +34,7 @@ static bool question_is_late(struct question *q)
     struct err e;
     if (!q->app->stopping)
         return false;
-    err_set(&e, ERR_UNREACHABLE, "the supervisor is stopping");
+    err_set(&e, ERR_CANCELLED, "the supervisor is stopping");
     question_reply(q, &e, NULL);
     return true;
 }
@@ -50,7 +50,7 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
                 stack->project);
         e = &failure;
     }
-    if (!e && reach_aim(q->app->reach, stack->database->containers[0], &failure) != 0)
+    if (!e && app_aim(q->app, stack->database->containers[0], &failure) != 0)
         e = &failure;
     if (e) {
         question_reply(q, e, NULL);

@@ -522,7 +522,8 @@ static struct playbook *with_clean(const char *text, const char *settings, struc
 START_TEST(every_clean_step_takes_other_settings)
 {
     struct err e;
-    struct playbook *p = with_clean("description: d\nsteps:\n- clean: {idle: 1m, roles: [x]}\n"
+    struct playbook *p = with_clean("description: d\nsteps:\n"
+                                    "- clean: {idle: 1m, applications: [x, y], protect: [z]}\n"
                                     "- stop: apps\n- clean: {}\n  on_failure: fail\n",
                                     "{'idle':'5s','superusers':true,'applications':['a']}", &e);
     ck_assert_ptr_nonnull(p);
@@ -533,13 +534,29 @@ START_TEST(every_clean_step_takes_other_settings)
         ck_assert_int_eq(p->steps[i].idle_ms, 5000);
         ck_assert_int_eq(p->steps[i].idle_in_transaction_ms, 60000);
         ck_assert(p->steps[i].superusers);
-        assert_names(p->steps[i].roles, "-"); /* in place of its own, not beside them */
-        assert_names(p->steps[i].applications, "a");
+        assert_names(p->steps[i].applications, "a"); /* in place of its own, not beside them */
     }
+    assert_names(p->steps[0].protect, "z"); /* what is not spoken of stays */
     ck_assert(p->steps[0].goes_on && !p->steps[2].goes_on);
     struct playbook *back = through_json(p); /* and it can be stored */
     ck_assert(back->steps[0].superusers);
     playbook_unref(back);
+    playbook_unref(p);
+}
+END_TEST
+
+START_TEST(all_of_them_and_an_age_exclude_one_another)
+{
+    struct err e;
+    struct playbook *p = with_clean("- clean: {idle: 5s, protect: [z]}\n", "{'all':true}", &e);
+    ck_assert_msg(p != NULL, "%s", e.text);
+    ck_assert(p->steps[0].all_sessions);
+    assert_names(p->steps[0].protect, "z");
+    playbook_unref(p);
+    p = with_clean("- clean: {all: true}\n", "{'idle':'5s'}", &e);
+    ck_assert_msg(p != NULL, "%s", e.text);
+    ck_assert(!p->steps[0].all_sessions);
+    ck_assert_int_eq(p->steps[0].idle_ms, 5000);
     playbook_unref(p);
 }
 END_TEST
@@ -670,8 +687,9 @@ UNIT_MAIN("playbook", a_list_of_steps_is_a_playbook, a_map_has_a_description_too
           what_holds_clients_off_may_depend_on_the_stack, all_complaints_come_at_once,
           the_built_in_ones_load, a_users_own_takes_the_place_of_a_built_in_one,
           the_source_reads_back_to_the_same, a_source_that_is_none_is_refused,
-          every_clean_step_takes_other_settings, the_original_keeps_its_settings,
-          settings_that_make_no_sense_are_refused, options_select_containers_and_services,
+          every_clean_step_takes_other_settings, all_of_them_and_an_age_exclude_one_another,
+          the_original_keeps_its_settings, settings_that_make_no_sense_are_refused,
+          options_select_containers_and_services,
           options_take_the_place_of_what_a_playbook_selects_itself,
           where_nothing_is_selected_the_names_are_cleans, each_step_takes_its_own_options,
           names_that_are_none_are_refused)

@@ -793,6 +793,31 @@ START_TEST(what_ended_while_nobody_listened_has_not_finished)
 }
 END_TEST
 
+/* The Engine died under it, and its next life ended what ran, without a word to anybody. */
+static void on_engine_back_without_web(void *data)
+{
+    (void)data;
+    world_exit(&world, world_find(&world, "web"), 0);
+    fake_engine_listen(world.engine, true);
+}
+
+START_TEST(what_ended_while_the_stream_was_lost_has_not_finished)
+{
+    struct timer *back = timer_new(loop, on_engine_back_without_web, NULL);
+    int64_t run = start("bounce");
+    await_asked("web", "/start", 1);
+    fake_engine_listen(world.engine, false);
+    runner_docker_lost(runner);
+    timer_start(back, 400);
+    await_end();
+    timer_free(back);
+    json_t *record = record_of(run);
+    assert_end(record, "succeeded", 0);
+    assert_up("web");
+    json_decref(record);
+}
+END_TEST
+
 START_TEST(what_the_journal_may_have_missed_is_named)
 {
     /* The disk refused the intent, then the daemon died: nobody knows who stopped it. */
@@ -1171,6 +1196,7 @@ UNIT_MAIN_WITH("run", set_up, tear_down, a_run_does_what_the_plan_says_and_tells
                a_clock_that_was_set_back_between_two_lives_makes_no_run_take_less_than_nothing,
                a_stop_begun_before_an_abort_and_the_end_of_the_daemon_is_made_good,
                what_ended_while_nobody_listened_has_not_finished,
+               what_ended_while_the_stream_was_lost_has_not_finished,
                what_the_journal_may_have_missed_is_named,
                a_run_that_cannot_be_read_is_not_carried_on,
                a_request_that_comes_before_the_journal_is_read_joins_what_is_carried_on,
