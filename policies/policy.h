@@ -40,6 +40,7 @@ struct rung {
     json_t *with;             /* an object, or NULL */
     struct condition *verify; /* or NULL: the policy's `when` is no longer true */
     int64_t within_ms;
+    int line, column; /* of its playbook's name, for those who know the playbooks */
 };
 
 struct policy {

@@ -262,6 +262,10 @@ static bool read_rung(const struct yaml_node *map, struct rung *rung, struct dia
     const struct yaml_node *node = yaml_get(map, "run");
     bool fine = node ? read_called(node, "run", &rung->playbook, diags)
                      : yaml_error(diags, map, "a rung of the ladder needs run: PLAYBOOK");
+    if (node) {
+        rung->line = node->line;
+        rung->column = node->column;
+    }
     if ((node = yaml_get(map, "with")))
         fine = read_with(node, rung, diags) && fine;
     if ((node = yaml_get(map, "verify"))) {
@@ -312,7 +316,8 @@ static bool check_whole(const struct yaml_node *node, const struct policy *polic
     bool fine = true;
     if (!yaml_get(node, "name"))
         fine = yaml_error(diags, node, "a policy needs a name");
-    if (!yaml_get(node, "when") && !policy->scheduled && !yaml_get(node, "on_alert"))
+    bool is_asked = yaml_get(node, "when") || policy->scheduled || yaml_get(node, "on_alert");
+    if (!is_asked && policy->mode != MODE_OFF) /* off: it takes a built-in one's place, no more */
         fine = yaml_error(diags, node, "policy %s: it needs when:, schedule: or on_alert:",
                           policy->name ? policy->name : "");
     if (yaml_get(node, "for") && !yaml_get(node, "when"))

@@ -37,6 +37,7 @@ struct target {
 struct clean {
     struct db__job job; /* first: the operation */
     struct db__visit *visit;
+    int64_t until_ms;
     struct db_clean_rules rules; /* our copy */
     bool dry_run;
     struct db_clean_report *report;
@@ -250,7 +251,9 @@ static bool lacks_rights(const struct db_clean_report *report)
 /* The back door is a superuser: it sees and may end what our role does not. */
 static bool try_backdoor(struct clean *clean)
 {
-    if (!lacks_rights(clean->report) || clean->fallback || !db__visit_by_backdoor(clean->visit))
+    if (!lacks_rights(clean->report) || clean->fallback)
+        return false;
+    if (!db__visit_by_backdoor(clean->visit, true))
         return false;
     clean->fallback = clean->report;
     clean->report = NULL;
@@ -274,7 +277,7 @@ static void fall_back(struct clean *clean)
     struct db *db = clean->job.db;
     clean->report = clean->fallback;
     clean->visit = db__visit_free(clean->visit);
-    clean->visit = db__visit_new(db, ways, db__until_ms(db, clean->job.op.limit_ms));
+    clean->visit = db__visit_new(db, ways, clean->until_ms);
     act(clean);
 }
 
@@ -373,7 +376,8 @@ op_id db_clean(struct db *db, const struct db_clean_rules *rules, bool dry_run, 
     clean->done = done;
     clean->data = data;
     op_id id = db__job_begin(&clean->job, db, &class, "end sessions on", deadline_ms);
-    clean->visit = db__visit_new(db, db__ways_to_look, db__until_ms(db, deadline_ms));
+    clean->until_ms = db__until_ms(db, deadline_ms);
+    clean->visit = db__visit_new(db, db__ways_to_look, clean->until_ms);
     look(clean);
     return id;
 }

@@ -124,7 +124,7 @@ static void on_altered(void *data, const struct db__fault *fault, const char *va
     struct err e;
     (void)value;
     bool denied = fault && strcmp(fault->sqlstate, "42501") == 0;
-    if (denied && db__visit_by_backdoor(limits->visit)) {
+    if (denied && db__visit_by_backdoor(limits->visit, false)) {
         ask_present(limits);
         return;
     }

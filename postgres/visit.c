@@ -17,6 +17,7 @@ struct db__visit {
     struct db__turn turn;   /* for a login of our own */
     struct db__session *session;
     bool logged_in;
+    bool spares; /* the next question leaves half of the time to somebody else's other way */
     struct db__backdoor_run *run;
     char *sql;
     db__visit_fn done; /* NULL while nothing is asked */
@@ -204,7 +205,9 @@ static bool by_backdoor(struct db__visit *visit)
 {
     if (!visit->db->backdoor.run)
         return false;
-    visit->run = db__backdoor_new(visit->db, visit->sql, visit->until_ms, on_backdoor_done, visit);
+    int64_t until_ms =
+        loop_now(visit->db->loop) + visit->patience_ms; /* it holds a slot till then */
+    visit->run = db__backdoor_new(visit->db, visit->sql, until_ms, on_backdoor_done, visit);
     return true;
 }
 
@@ -231,6 +234,8 @@ static void be_patient(struct db__visit *visit)
 {
     bool last = visit->logged_in || visit->way[1] == DB__WAY_NONE ||
                 (visit->way[1] == DB__WAY_BACKDOOR && !visit->db->backdoor.run);
+    last = last && !visit->spares;
+    visit->spares = false;
     visit->patience_ms = db__left_ms(visit->db, visit->until_ms) / (last ? 1 : 2);
     timer_stop(visit->patience);
     if (!last) /* else the deadline of the operation says when */
@@ -275,7 +280,7 @@ void db__visit_ask(struct db__visit *visit, char *sql, db__visit_fn done, void *
     take_way(visit);
 }
 
-bool db__visit_by_backdoor(struct db__visit *visit)
+bool db__visit_by_backdoor(struct db__visit *visit, bool has_other)
 {
     static const enum db__way only_backdoor[] = {DB__WAY_BACKDOOR, DB__WAY_NONE};
     assert(!visit->done);
@@ -283,6 +288,7 @@ bool db__visit_by_backdoor(struct db__visit *visit)
         return false;
     leave_way(visit);
     visit->way = only_backdoor;
+    visit->spares = has_other;
     return true;
 }
 

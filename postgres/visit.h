@@ -28,8 +28,9 @@ struct db__visit *db__visit_new(struct db *db, const enum db__way *ways, int64_t
 void db__visit_ask(struct db__visit *visit, char *sql, db__visit_fn done, void *data);
 
 /* From now on only by the back door, which may do more than we may. False when there is none, or
- * when that is the way already. */
-bool db__visit_by_backdoor(struct db__visit *visit);
+ * when that is the way already. has_other: the caller knows another way, and the first question
+ * there leaves it half of the time. */
+bool db__visit_by_backdoor(struct db__visit *visit, bool has_other);
 
 /* How it went in: "lifeline", "login", "container". */
 const char *db__visit_by(const struct db__visit *visit);

@@ -60,6 +60,15 @@ static void look_later(struct app *app, const struct err *e)
         app->look_wait_ms *= 2;
 }
 
+/* What the configuration says and the stack does not know may be a slip of the pen, and of weight
+ * (`ignore`): who starts or reloads the daemon hears of it. */
+static void tell_notes(struct app *app, const struct stack *stack)
+{
+    for (size_t i = 0; i < stack->note_count && !app->notes_told; i++)
+        log_warning("stack %s: %s", stack->project, stack->notes[i]);
+    app->notes_told = true;
+}
+
 static void on_looked(void *data, const struct err *e, struct stack *stack)
 {
     struct app *app = data;
@@ -79,6 +88,7 @@ static void on_looked(void *data, const struct err *e, struct stack *stack)
     if (!e) {
         app->look_wait_ms = LOOK_WAIT_MIN_MS;
         mem_replace(&app->project, stack->project);
+        tell_notes(app, stack);
         lookout_stack(app->lookout, stack);
     }
     if (app->look_again)
@@ -215,6 +225,7 @@ static void on_run_began(void *data, int64_t run, const struct plan *plan, const
 {
     struct app *app = data;
     tally_run_began(app->tally, plan->playbook->name);
+    app->run_disrupts = plan_is_disruptive(plan);
     if (app->autopilot)
         autopilot_run_began(app->autopilot, run, plan, trigger);
 }
@@ -228,8 +239,8 @@ static void on_run_ended(void *data, int64_t run, const char *state)
     app_look(app);
     if (!app->autopilot)
         return;
+    lookout_run_ended(app->lookout, app->run_disrupts); /* before anything is decided on it */
     autopilot_run_ended(app->autopilot, run, state);
-    lookout_run_ended(app->lookout);
 }
 
 static const struct runner_watcher run_watcher = {.began = on_run_began, .ended = on_run_ended};
@@ -343,7 +354,7 @@ void app_reload_failed(struct app *app)
 
 void app_reload(struct app *app, struct config *config)
 {
-    app->reload_failed = false;
+    app->reload_failed = app->notes_told = false;
     app->reloaded_wall_ms = clock_wall_ms();
     if (!same_text(config->docker_host, app->config->docker_host) && !app->docker_host)
         log_warning("docker.host has changed: it is taken at the next start");

@@ -3,7 +3,9 @@
  */
 #include "supervisor/config_private.h"
 
+#include "base/diag.h"
 #include "base/mem.h"
+#include "playbooks/playbook.h"
 #include "policies/moment.h"
 
 #include <string.h>
@@ -142,6 +144,37 @@ static void check_condition(const struct config *config, const struct policy *po
     }
 }
 
+static void complain_no_playbook(const struct config *config, const struct policy *policy,
+                                 const struct rung *rung, struct diag_list *diags)
+{
+    CLEANUP_JSON json_t *list = playbook_set_json(config->playbooks);
+    const char **names = mem_new((json_array_size(list) + 1) * sizeof *names);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        names[i] = json_text_at(json_array_get(list, i), "name", "");
+    const char *nearest = diag_nearest(rung->playbook, names);
+    if (nearest)
+        diag_add(diags, rung->line, rung->column,
+                 "policy %s: there is no playbook '%s'; did you mean '%s'?", policy->name,
+                 rung->playbook, nearest);
+    else
+        diag_add(diags, rung->line, rung->column, "policy %s: there is no playbook '%s'",
+                 policy->name, rung->playbook);
+    free(names);
+}
+
+/* What the runner would say in the middle of the trouble, it says now. */
+static void check_with(const struct playbook *playbook, const struct policy *policy,
+                       const struct rung *rung, struct diag_list *diags)
+{
+    struct err e;
+    if (!rung->with || json_object_size(rung->with) == 0)
+        return;
+    struct playbook *changed = playbook_with_options(playbook, rung->with, &e);
+    if (!changed)
+        diag_add(diags, rung->line, rung->column, "policy %s: with: %s", policy->name, e.text);
+    playbook_unref(changed);
+}
+
 static void check_rung(const struct config *config, const struct policy *policy,
                        const struct rung *rung, struct diag_list *diags)
 {
@@ -149,12 +182,13 @@ static void check_rung(const struct config *config, const struct policy *policy,
     bool chosen =
         json_object_get(rung->with, "containers") || json_object_get(rung->with, "services");
     if (!playbook)
-        diag_add(diags, policy->line, policy->column, "policy %s: there is no playbook '%s'",
-                 policy->name, rung->playbook);
+        complain_no_playbook(config, policy, rung, diags);
     else if (playbook_selects(playbook) && !chosen)
-        diag_add(diags, policy->line, policy->column,
+        diag_add(diags, rung->line, rung->column,
                  "policy %s: %s must be told whom: with: {containers: …} or {services: …}",
                  policy->name, rung->playbook);
+    else
+        check_with(playbook, policy, rung, diags);
     check_condition(config, policy, rung->verify, diags);
 }
 

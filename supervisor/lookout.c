@@ -292,8 +292,10 @@ void lookout_sync(struct lookout *lookout)
         watch_logs_sync(lookout->logs);
 }
 
-void lookout_run_ended(struct lookout *lookout)
+void lookout_run_ended(struct lookout *lookout, bool disruptive)
 {
+    if (lookout->logs && disruptive)
+        watch_logs_begin_anew(lookout->logs);
     if (lookout->database)
         watch_database_again(lookout->database);
 }

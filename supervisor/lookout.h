@@ -41,8 +41,9 @@ void lookout_event(struct lookout *lookout, const struct docker_event *event);
 void lookout_lost(struct lookout *lookout);
 void lookout_sync(struct lookout *lookout);
 
-/* A run of ours is over: what was held back during it is looked at now. */
-void lookout_run_ended(struct lookout *lookout);
+/* A run of ours is over: what was held back during it is looked at now; where it has stopped or
+ * restarted something, what the apps said before belongs to the trouble that it was for. */
+void lookout_run_ended(struct lookout *lookout, bool disruptive);
 
 json_t *lookout_containers(const struct lookout *lookout); /* see watch/containers.h; owned */
 

@@ -234,8 +234,14 @@ static void print_policies(struct ctl *ctl, const json_t *policies)
             fprintf(ctl->out, " (supervisorctl approve %" PRId64 ")",
                     json_int_at(policy, "asks", 0));
     }
-    if (!paused && json_array_size(busy) == 0)
+    const char *mode = json_text_at(policies, "mode", "act");
+    bool is_off = strcmp(mode, "off") == 0;
+    if (is_off)
+        print_toned(ctl->out, &ctl->style, TONE_WARN, paused ? ", all off" : "all off");
+    else if (!paused && json_array_size(busy) == 0)
         fputs("watching", ctl->out);
+    if (!is_off && strcmp(mode, "act") != 0)
+        fprintf(ctl->out, " (mode: %s)", mode);
     fputc('\n', ctl->out);
 }
 
@@ -278,7 +284,8 @@ int ctl_status(struct ctl *ctl)
     if (json_bool_at(status, "configuration_stale", false)) {
         label(ctl, "config");
         print_toned(ctl->out, &ctl->style, TONE_BAD,
-                    "the file has errors: an older one is in force; supervisorctl check");
+                    "the file has errors: an older one is in force; "
+                    "supervisorctl check FILE shows them");
         fputc('\n', ctl->out);
     }
     print_notes(ctl, json_at(status, "stack/notes"));

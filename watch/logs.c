@@ -69,6 +69,13 @@ static void on_tick(void *data)
     publish_all(data);
 }
 
+void watch_logs_begin_anew(struct watch_logs *watch)
+{
+    for (size_t i = 0; i < watch->count; i++)
+        watch->tallies[i].rate = (struct rate){0};
+    publish_all(watch);
+}
+
 static void publish(void *data)
 {
     struct watch_logs *watch = data;

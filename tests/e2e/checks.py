@@ -38,7 +38,9 @@ def long_but(all_of_them, often):
 
 
 def _but(all_of_them, often, mark):
-    return [one if one in often else pytest.param(one, marks=mark) for one in all_of_them]
+    return [one if one in often
+            else pytest.param(*(one if isinstance(one, tuple) else (one,)), marks=mark)
+            for one in all_of_them]
 
 
 # ---- stacks --------------------------------------------------------------------------------------

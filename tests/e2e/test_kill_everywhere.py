@@ -20,6 +20,8 @@ POINTS = ["journal.begin", "journal.begun", "journal.intent", "journal.intended"
 # What scripts/test --label faults leaves to itself: a kill costs ten seconds.
 OFTEN = ["journal.intended", "docker.answer", "postgres.terminate", "journal.end"]
 RANDOM = 5
+# Not a run's alone: the watchers ask, too, before it begins and when it has ended.
+ANYBODYS = ["docker.ask", "docker.told", "postgres.look", "postgres.looked"]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,8 @@ def test_a_daemon_killed_at_a_point_is_followed_by_one_that_carries_on(kills, po
     numbers = [number for name, number in kills.passed if name == point]
     outcome = kills.at(point, numbers[len(numbers) // 2])
     expected = {"journal.begin": "never began", "journal.ended": "had ended"}
-    assert outcome == expected.get(point, "carried on")
+    if point not in ANYBODYS:  # what must be true after any of them, kills.at has asserted
+        assert outcome == expected.get(point, "carried on")
 
 
 @pytest.mark.parametrize("point", faults_but(

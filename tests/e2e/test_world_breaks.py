@@ -186,6 +186,8 @@ def test_a_network_to_the_database_that_is_a(lab, project, network, supervisor, 
             assert end["state"] == "failed" and "wait-ready" in end["text"], end
             assert word in watched.told(story.run)
     with Watched(supervisor, 30):
-        assert word in bounded_status(supervisor).out
+        said = bounded_status(supervisor).out
+        # A hole may swallow the login before this one, which is all that can be said then.
+        assert word in said or (mode == "hole" and "the database is unknown" in said), said
     network.mode = "pass"
     well_again(supervisor)

@@ -17,7 +17,7 @@ import threading
 import time
 
 READ_SIZE = 65536
-DRIP_SECONDS = 0.01
+DRIP_SECONDS = 0.002
 
 
 class PgProxy:
@@ -95,4 +95,8 @@ class PgProxy:
 def _reset(connection):
     """Closes it as one who crashes does."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    try:
+        connection.shutdown(socket.SHUT_RD)  # a thread that reads it would keep it open
+    except OSError:
+        pass
     connection.close()

@@ -250,13 +250,17 @@ static const struct {
     {"watch: {clam: 1s}\n", "1:9: watch: unknown key 'clam'; did you mean 'calm'?\n"},
     {"watch: {calm: 1ms}\n", "1:15: watch: calm: 1ms is not between 1.0s and 1m00s\n"},
     {"policies:\n  - name: mine\n    when: connections.used > 9\n    ladder: [run: nosuch]\n",
-     "2:11: policy mine: there is no playbook 'nosuch'\n"},
+     "4:19: policy mine: there is no playbook 'nosuch'\n"},
+    {"policies:\n  - name: mine\n    when: connections.used > 9\n    ladder: [run: recoverr]\n",
+     "4:19: policy mine: there is no playbook 'recoverr'; did you mean 'recover'?\n"},
+    {"policies:\n  - {name: mine, on_alert: X, ladder: [{run: clean, with: {idl: 5s}}]}\n",
+     "2:46: policy mine: with: options: clean: unknown key 'idl'; did you mean 'idle'?\n"},
     {"policies:\n  - {name: mine, when: check(up).state == failing}\n",
      "2:12: policy mine: there is no check 'up' under checks:\n"},
     {"policies:\n  - {name: mine, when: log(nope).rate > 1/min}\n",
      "2:12: policy mine: there is no log pattern 'nope'\n"},
     {"policies:\n  - {name: mine, when: connections.used > 9, ladder: [run: restart-leaker]}\n",
-     "2:12: policy mine: restart-leaker must be told whom: with: {containers: …} or {services: "
+     "2:60: policy mine: restart-leaker must be told whom: with: {containers: …} or {services: "
      "…}\n"},
     {"playbooks: [recover]\n", "1:12: playbooks: expected a map, found a list\n"},
     {"playbooks: {p: [wait: x]}\n", "1:23: wait: 'x' is not 'database ready', 'apps healthy', 'all "

@@ -129,6 +129,14 @@ START_TEST(for_may_count_samples_whatever_the_order_of_the_keys)
 }
 END_TEST
 
+START_TEST(what_is_off_needs_nothing_else)
+{
+    struct policy_set *set = read_good("- {name: pressed, mode: off}\n");
+    ck_assert_int_eq(policy_set_find(set, "pressed")->mode, MODE_OFF);
+    policy_set_free(set);
+}
+END_TEST
+
 /* --- what is refused ---------------------------------------------------------------------------
  */
 
@@ -265,7 +273,7 @@ START_TEST(a_definition_has_a_fingerprint)
 END_TEST
 
 UNIT_MAIN("policy", everything_that_can_be_said_is_read, what_is_not_said_has_its_default,
-          for_may_count_samples_whatever_the_order_of_the_keys,
+          for_may_count_samples_whatever_the_order_of_the_keys, what_is_off_needs_nothing_else,
           all_errors_are_told_at_once_each_at_its_place, a_policy_that_makes_no_sense_is_refused,
           a_ladder_has_an_end, ones_own_come_first_and_replace_those_of_the_same_name,
           a_set_shows_itself_as_json, a_definition_has_a_fingerprint)

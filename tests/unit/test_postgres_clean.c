@@ -521,6 +521,55 @@ START_TEST(login_lost_while_watching)
 }
 END_TEST
 
+/* A `docker exec` that hangs till its time is over. */
+struct hanging_door {
+    struct timer *timer;
+    void (*done)(void *data, const struct err *e, const char *out);
+    void *data;
+};
+
+static void on_time_over(void *data)
+{
+    struct hanging_door *door = data;
+    struct err e;
+    err_set(&e, ERR_TIMEOUT, "docker: no answer");
+    door->done(door->data, &e, NULL);
+}
+
+static void hang(void *context, const char *sql, int64_t deadline_ms,
+                 void (*done)(void *data, const struct err *e, const char *out), void *data)
+{
+    struct hanging_door *door = context;
+    (void)sql;
+    door->done = done;
+    door->data = data;
+    timer_start(door->timer, deadline_ms);
+}
+
+START_TEST(back_door_would_help_and_hangs)
+{
+    PGconn *own = pg_connect(&pg, "watcher", "own");
+    PGconn *other = pg_connect(&pg, "app", "other");
+    struct hanging_door door = {0};
+    door.timer = timer_new(loop, on_time_over, &door);
+    struct db_backdoor backdoor = {.run = hang, .context = &door};
+    struct db_options options = {.conninfo = pg_conninfo(&pg, "watcher"), .backdoor = &backdoor};
+    struct outcome outcome = {0};
+    struct db *db;
+    ck_assert_int_eq(db_new(loop, &options, &db, NULL), 0);
+    db_clean(db, &at_once, false, 4000, on_report, &outcome);
+    await(loop, is_delivered, &outcome);
+    ck_assert_int_eq(outcome.code, ERR_NONE);
+    ck_assert_uint_eq(count_at(outcome.json, "ended"), 1);
+    ck_assert_uint_eq(count_at(outcome.json, "denied"), 1);
+    json_decref(outcome.json);
+    PQfinish(own);
+    PQfinish(other);
+    db_free(db);
+    timer_free(door.timer);
+}
+END_TEST
+
 /* A session that was idle when we looked, and works again when we strike. */
 struct waking_door {
     struct db_backdoor door;
@@ -672,6 +721,7 @@ int main(void)
     tcase_add_loop_test(real, no_pg_signal_backend, 0, 2);
     tcase_add_loop_test(real, no_pg_monitor, 0, 2);
     tcase_add_test(real, back_door_would_help_and_does_not_open);
+    tcase_add_test(real, back_door_would_help_and_hangs);
     tcase_add_test(real, one_superuser_among_the_victims);
     tcase_add_test(real, one_that_cannot_be_ended);
     tcase_add_test(real, lifeline_lost_while_watching);

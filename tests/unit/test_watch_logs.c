@@ -244,6 +244,22 @@ START_TEST(matching_lines_are_counted_and_told)
 }
 END_TEST
 
+START_TEST(after_a_recovery_only_what_is_said_anew_counts)
+{
+    struct scene s;
+    scene_open(&s, "[]");
+    model(&s, "running", NULL);
+    AWAIT(&s, asked(&s, APP) == 1);
+    write_line(&s, APP, clock_wall_ns(), REFUSED);
+    AWAIT(&s, rate(&s, "too-many-clients") == 2);
+    watch_logs_begin_anew(s.watch);
+    ck_assert(rate(&s, "too-many-clients") == 0);
+    write_line(&s, APP, clock_wall_ns(), REFUSED);
+    AWAIT(&s, rate(&s, "too-many-clients") == 2);
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(a_quiet_log_is_zero_and_not_unknown)
 {
     struct scene s;
@@ -535,7 +551,8 @@ START_TEST(the_watch_may_be_freed_by_a_match)
 }
 END_TEST
 
-UNIT_MAIN("watch logs", matching_lines_are_counted_and_told, a_quiet_log_is_zero_and_not_unknown,
+UNIT_MAIN("watch logs", matching_lines_are_counted_and_told,
+          after_a_recovery_only_what_is_said_anew_counts, a_quiet_log_is_zero_and_not_unknown,
           the_rate_falls_back_by_itself, a_line_is_as_old_as_its_stamp,
           the_databases_own_log_is_not_read, a_flood_is_one_change,
           a_restart_is_followed_whichever_news_comes_first,

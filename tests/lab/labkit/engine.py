@@ -27,6 +27,7 @@ START_SECONDS = 30
 STOP_SECONDS = 30
 SUN_PATH_MAX = 107
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+HOST_ENGINE = Path("/run/docker.sock")  # only ever looked for
 
 CONTAINERD_CONFIG = """\
 version = 2
@@ -227,11 +228,16 @@ class Engine:
 
 
 def forbid_forwarding():
-    """With forwarding off, packets of the lab's bridges cannot leave the machine."""
-    if IP_FORWARD.read_text().strip() != "0":
-        IP_FORWARD.write_text("0\n")
-    if IP_FORWARD.read_text().strip() != "0":
-        raise RuntimeError("net.ipv4.ip_forward must be 0 for the lab")
+    """With forwarding off, packets of the lab's bridges cannot leave the machine. Where it is on
+    and the host has an engine, that one's containers live by it: then no lab is made."""
+    if IP_FORWARD.read_text().strip() == "0":
+        return
+    may = os.environ.get("STACK_SUPERVISOR_LAB_FORWARDING") == "off"
+    if HOST_ENGINE.exists() and not may:
+        raise RuntimeError("net.ipv4.ip_forward is on, and this host has an engine whose containers "
+                           "may need it: the lab wants it off. STACK_SUPERVISOR_LAB_FORWARDING=off "
+                           "lets it turn it off; sysctl net.ipv4.ip_forward=1 turns it on again")
+    IP_FORWARD.write_text("0\n")
 
 
 def missing():
