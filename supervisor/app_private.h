@@ -38,11 +38,11 @@ struct app {
     char *project; /* of the stack, as last seen; or NULL */
     bool looking;  /* the stack is being loaded to aim at the database */
     bool look_again;
-    bool notes_told; /* the stack's, in the log: once a configuration */
+    bool notes_told;          /* the stack's, in the log: once a configuration */
     struct timer *look_later; /* the Engine failed to tell: it is asked again */
     int64_t look_wait_ms;     /* how long to wait then; grows */
     bool resuming;
-    bool run_disrupts; /* the run that is under way, or was last */
+    bool run_disrupts;        /* the run that is under way, or was last */
     bool reload_failed;       /* the configuration's file has errors, and the old one is in force */
     int64_t reloaded_wall_ms; /* when it was last taken over */
     struct err engine_trouble; /* why the engine is not reached; ERR_NONE when it is */

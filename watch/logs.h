@@ -49,7 +49,8 @@ void watch_logs_event(struct watch_logs *watch, const struct docker_event *event
 void watch_logs_lost(struct watch_logs *watch);
 void watch_logs_sync(struct watch_logs *watch);
 
-/* What was said until now belongs to a trouble that has been dealt with: the rates begin at nothing. */
+/* What was said until now belongs to a trouble that has been dealt with: the rates begin at
+ * nothing. */
 void watch_logs_begin_anew(struct watch_logs *watch);
 
 /* [{"container","state","problem"}]: state is following, waiting (for a start, or to try again) or

@@ -154,9 +154,9 @@ class Soak:
                 tell(self.samples[-1], disturb.__name__)
 
     def verdict(self):
-        """('' or what has grown, what was measured); a quarter of the samples is let settle."""
+        """('' or what has grown, what was measured); in the first half histories fill."""
         quarter = len(self.samples) // 4
-        early, late = self.samples[quarter:2 * quarter], self.samples[-quarter:]
+        early, late = self.samples[2 * quarter:3 * quarter], self.samples[-quarter:]
 
         def median(samples, name):
             return statistics.median(getattr(one, name) for one in samples)
