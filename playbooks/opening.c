@@ -143,16 +143,19 @@ static void refuse_beside(const struct runner *runner, const char *present, stru
     err_hint(e, "supervisorctl attach follows it, supervisorctl abort ends it");
 }
 
-/* Whether a request for this playbook may join the run, or the request, that is there: the same
- * playbook with the same settings, for the same containers. Else it is refused. */
-static bool may_join(const struct runner *runner, const struct playbook *present, const char *name,
-                     const json_t *options, struct err *e)
+/* Whether a request may join the run, or the request, that is there: the same playbook with the
+ * same settings, for the same containers; who named a plan gets that one, or nothing. Else it is
+ * refused. plan_id: of the present one, NULL when it named none. */
+static bool may_join(const struct runner *runner, const struct playbook *present,
+                     const char *plan_id, const struct run_request *request, struct err *e)
 {
-    if (strcmp(present->name, name) != 0) {
+    const char *name = request->playbook;
+    bool agrees = !request->plan_id || (plan_id && strcmp(request->plan_id, plan_id) == 0);
+    if (strcmp(present->name, name) != 0 || !agrees) {
         refuse_beside(runner, present->name, e);
         return false;
     }
-    struct playbook *wanted = runner__find_playbook(runner, name, options, e);
+    struct playbook *wanted = runner__find_playbook(runner, name, request->options, e);
     bool same = wanted && json_equal(wanted->source, present->source);
     if (wanted && !same) {
         err_set(e, ERR_REFUSED,
@@ -168,14 +171,10 @@ static bool may_join(const struct runner *runner, const struct playbook *present
 void opening_meets_run(struct opening *opening)
 {
     struct run *run = opening->runner->run;
+    const struct run_request request = {
+        .playbook = opening->playbook, .options = opening->options, .plan_id = opening->plan_id};
     struct err e;
-    bool joins =
-        may_join(opening->runner, run->plan->playbook, opening->playbook, opening->options, &e);
-    if (joins && opening->plan_id && strcmp(opening->plan_id, run->plan->id) != 0) {
-        refuse_beside(opening->runner, opening->playbook, &e);
-        joins = false;
-    }
-    if (!joins) {
+    if (!may_join(opening->runner, run->plan->playbook, run->plan->id, &request, &e)) {
         opening_close(opening, &e, 0);
         return;
     }
@@ -229,13 +228,9 @@ static void join_or_refuse(struct runner *runner, const struct run_request *requ
     struct playbook *present =
         opening ? runner__find_playbook(runner, opening->playbook, opening->options, &e)
                 : playbook_ref(runner->run->plan->playbook);
-    /* A request that is about to fail fails for everybody who waits for it. */
-    bool joins = !present || may_join(runner, present, request->playbook, request->options, &e);
     const char *plan_id = opening ? opening->plan_id : runner->run->plan->id;
-    if (joins && request->plan_id && (!plan_id || strcmp(request->plan_id, plan_id) != 0)) {
-        refuse_beside(runner, request->playbook, &e); /* who named a plan gets it, or nothing */
-        joins = false;
-    }
+    /* A request that is about to fail fails for everybody who waits for it. */
+    bool joins = !present || may_join(runner, present, plan_id, request, &e);
     if (!joins)
         err_copy(&answer_later(runner, done, data)->e, &e);
     else if (opening)

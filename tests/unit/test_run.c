@@ -862,6 +862,21 @@ START_TEST(a_request_that_comes_before_the_journal_is_read_joins_what_is_carried
 }
 END_TEST
 
+START_TEST(who_named_another_plan_does_not_join_what_is_carried_on)
+{
+    struct asked other;
+    int resumed = -1;
+    unfinished_run(1000, NULL);
+    runner_resume(runner, on_resumed, &resumed);
+    ask("bounce", "0000000000000000", &other);
+    while (!other.told)
+        turn();
+    ck_assert_int_eq(resumed, 1);
+    ck_assert_int_eq(other.e.code, ERR_REFUSED);
+    await_end();
+}
+END_TEST
+
 START_TEST(a_supervisor_that_ends_takes_no_more_requests)
 {
     struct asked asked;
@@ -1200,6 +1215,7 @@ UNIT_MAIN_WITH("run", set_up, tear_down, a_run_does_what_the_plan_says_and_tells
                what_the_journal_may_have_missed_is_named,
                a_run_that_cannot_be_read_is_not_carried_on,
                a_request_that_comes_before_the_journal_is_read_joins_what_is_carried_on,
+               who_named_another_plan_does_not_join_what_is_carried_on,
                a_supervisor_that_ends_takes_no_more_requests,
                a_request_to_a_supervisor_that_has_ended_its_work_begins_nothing,
                a_request_beside_a_run_that_is_left_to_the_next_life_does_not_join_it,
