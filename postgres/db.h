@@ -126,7 +126,8 @@ typedef void (*db_probe_fn)(void *data, const struct db_probe *probe);
 
 /* One fresh login and one statement, then logs out. Never fails as an operation: what happened is
  * the state; a deadline that passes is DB_HUNG (it accepted) or DB_UNREACHABLE (it did not), a
- * cancel is DB_UNKNOWN, and so is a deadline that passed while another login of ours was under way.
+ * cancel is DB_UNKNOWN. A deadline that passed behind another login of ours is silence as well when
+ * that one has met no answer in all this time; else (it was slow in other ways) it is DB_UNKNOWN.
  * An exhausted answer is followed by one question over the lifeline or the back door about which
  * limit was met. */
 op_id db_probe(struct db *db, int64_t deadline_ms, db_probe_fn done, void *data);

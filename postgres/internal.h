@@ -25,6 +25,7 @@ struct db {
     struct db__slots slots;
     struct db__lifeline lifeline;
     struct db__phase phase;
+    uint64_t answers;     /* how many logins have met an answer, whatever it said */
     struct db__job *jobs; /* operations that are not delivered yet */
     int references;
 };
@@ -32,9 +33,9 @@ struct db {
 void db__ref(struct db *db);
 void db__unref(struct db *db);
 
-/* Every login reports here what it got (fault NULL: open): it teaches the phase, and tells the
- * three meanings of 57P03 apart, in the fault itself. A login that succeeds while the lifeline
- * waits for its next try is the sign to try at once. */
+/* Every login reports here what it got (fault NULL: open; not its own patience's end): it teaches
+ * the phase, and tells the three meanings of 57P03 apart, in the fault itself. A login that
+ * succeeds while the lifeline waits for its next try is the sign to try at once. */
 void db__note_login(struct db *db, const struct db__fault *fault);
 
 /* Sets fault->state of a 57P03 to what db__phase_judge() makes of it. */

@@ -209,7 +209,7 @@ static void on_granted(void *data)
         .opened = on_opened, .answered = on_answered, .lost = on_lost};
     struct db__lifeline *lifeline = data;
     lifeline->state = DB__LIFELINE_OPENING;
-    lifeline->session =
+    lifeline->turn.login = lifeline->session =
         db__session_new(lifeline->db->loop, lifeline->db->target, &handler, lifeline);
     timer_start(lifeline->timer, LOGIN_MS);
 }

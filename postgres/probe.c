@@ -21,7 +21,9 @@ struct probe {
     struct db__session *session;
     struct db__visit *visit; /* to count after a 53300 */
     struct db_probe result;
+    uint64_t answers_before;      /* of db->answers */
     int64_t until_ms, granted_ms; /* on the loop's clock; granted_ms 0: still waiting */
+    bool queued;                  /* it had to wait for its turn */
     bool known;                   /* the state is; what follows only adds to it */
     bool accepted;                /* somebody took the connection */
     db_probe_fn done;
@@ -140,6 +142,13 @@ static void on_lost(void *data, const struct db__fault *fault)
     finish(probe);
 }
 
+/* We had to wait for other logins of ours. Where none of them has met an answer in all that time,
+ * ours would have met none: the server has been silent since we asked. */
+static bool others_met_no_answer(const struct probe *probe)
+{
+    return probe->job.db->answers == probe->answers_before;
+}
+
 static void on_granted(void *data)
 {
     static const struct db__session_handler handler = {
@@ -147,7 +156,9 @@ static void on_granted(void *data)
     struct probe *probe = data;
     struct db *db = probe->job.db;
     probe->granted_ms = loop_now(db->loop);
-    probe->session = db__session_new(db->loop, db->target, &handler, probe);
+    if (probe->queued && others_met_no_answer(probe)) /* too little time may be left to learn it */
+        probe->accepted = db->slots.left_in == DB__SILENCE_ACCEPTED;
+    probe->turn.login = probe->session = db__session_new(db->loop, db->target, &handler, probe);
 }
 
 /* --- the operation -------------------------------------------------------------------------- */
@@ -161,11 +172,16 @@ static void drop(struct op *op)
 static void explain_end(struct probe *probe, const struct err *e)
 {
     struct db__fault fault = {.state = DB_UNKNOWN, .e = *e};
+    enum db__silence silence = db__slots_silence(&probe->job.db->slots);
     if (probe->known)
         return;
     if (e->code == ERR_TIMEOUT && probe->granted_ms) {
         db__fault_silence(&fault, db_where(probe->job.db), probe->accepted, probe->job.op.limit_ms);
-        db__note_login(probe->job.db, &fault);
+        db__phase_login(&probe->job.db->phase, &fault);
+    } else if (e->code == ERR_TIMEOUT && silence != DB__SILENCE_NONE &&
+               others_met_no_answer(probe)) {
+        db__fault_silence(&fault, db_where(probe->job.db), silence == DB__SILENCE_ACCEPTED,
+                          probe->job.op.limit_ms);
     } else if (e->code == ERR_TIMEOUT) {
         err_hint(&fault.e, "another login of ours did not end in time");
     }
@@ -192,9 +208,11 @@ op_id db_probe(struct db *db, int64_t deadline_ms, db_probe_fn done, void *data)
     struct probe *probe = mem_new(sizeof *probe);
     probe->done = done;
     probe->data = data;
+    probe->answers_before = db->answers;
     probe->until_ms = db__until_ms(db, deadline_ms);
     probe->turn = (struct db__turn){.granted = on_granted, .data = probe};
     op_id id = db__job_begin(&probe->job, db, &class, "log in to", deadline_ms);
     db__turn_ask(&db->slots, &probe->turn);
+    probe->queued = !probe->turn.held;
     return id;
 }

@@ -56,6 +56,20 @@ void db__turn_ask(struct db__slots *slots, struct db__turn *turn)
         grant_next(slots);
 }
 
+static enum db__silence silence_of(const struct db__session *login)
+{
+    if (!login || db__session_is_open(login))
+        return DB__SILENCE_NONE;
+    return db__session_was_accepted(login) ? DB__SILENCE_ACCEPTED : DB__SILENCE_NOT_MET;
+}
+
+enum db__silence db__slots_silence(const struct db__slots *slots)
+{
+    if (slots->holder)
+        return silence_of(slots->holder->login);
+    return slots->leaving ? slots->left_in : DB__SILENCE_NONE;
+}
+
 void db__turn_end(struct db__slots *slots, struct db__turn *turn, struct db__session *session)
 {
     if (turn->waiting)
@@ -65,6 +79,8 @@ void db__turn_end(struct db__slots *slots, struct db__turn *turn, struct db__ses
         return;
     }
     assert(slots->holder == turn && !slots->leaving);
+    slots->left_in = silence_of(session);
+    turn->login = NULL;
     turn->held = false;
     slots->holder = NULL;
     slots->leaving = db__session_close(session, on_gone, slots);

@@ -15,11 +15,19 @@
 #include "base/loop.h"
 #include "postgres/session.h"
 
+/* What the server makes of a login that is under way. */
+enum db__silence {
+    DB__SILENCE_NONE,     /* it has answered, or nobody logs in */
+    DB__SILENCE_NOT_MET,  /* nobody has taken the connection so far */
+    DB__SILENCE_ACCEPTED, /* somebody has, and has not said a word */
+};
+
 /* Embedded by who asks. */
 struct db__turn {
     void (*granted)(void *data); /* may be called from inside db__turn_ask() */
     void (*yield)(void *data);   /* somebody else waits: end your turn; NULL: it is never cut */
     void *data;
+    const struct db__session *login; /* opened in this turn, or NULL; gone when the turn ends */
     struct db__turn *next;
     bool waiting, held;
 };
@@ -28,7 +36,8 @@ struct db__slots {
     struct db__turn *holder;
     struct db__turn *first; /* the queue */
     struct db__farewell *leaving;
-    bool closed; /* no turn is given any more */
+    enum db__silence left_in; /* what the session that is leaving had met */
+    bool closed;              /* no turn is given any more */
 };
 
 void db__turn_ask(struct db__slots *slots, struct db__turn *turn);
@@ -39,6 +48,9 @@ void db__turn_end(struct db__slots *slots, struct db__turn *turn, struct db__ses
 
 /* Gives the turn back while its session stays: it has become the lifeline. */
 void db__turn_keep(struct db__slots *slots, struct db__turn *turn);
+
+/* Of the login that holds the turn now, or of the one before while its slot is not free yet. */
+enum db__silence db__slots_silence(const struct db__slots *slots);
 
 /* No turn is given from now on, and no farewell waited for. */
 void db__slots_close(struct db__slots *slots);

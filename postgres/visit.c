@@ -174,7 +174,8 @@ static void on_turn(void *data)
     static const struct db__session_handler handler = {
         .opened = on_login_opened, .answered = on_login_answered, .lost = on_login_lost};
     struct db__visit *visit = data;
-    visit->session = db__session_new(visit->db->loop, visit->db->target, &handler, visit);
+    visit->turn.login = visit->session =
+        db__session_new(visit->db->loop, visit->db->target, &handler, visit);
 }
 
 static bool by_login(struct db__visit *visit)

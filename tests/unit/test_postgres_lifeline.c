@@ -455,7 +455,8 @@ START_TEST(a_probe_does_not_wait_for_a_vain_lifeline)
 }
 END_TEST
 
-START_TEST(a_deadline_in_the_queue_says_nothing_of_the_server)
+/* Two ask at the same time: the second one's login is not begun, and it is told the same. */
+START_TEST(a_deadline_behind_a_login_that_meets_silence_is_silence)
 {
     struct fake_listener fake;
     char conninfo[100];
@@ -467,13 +468,58 @@ START_TEST(a_deadline_in_the_queue_says_nothing_of_the_server)
     db_activity(db, 6000, on_activity, &answers);
     db_activity(db, 300, on_activity, &answers); /* the back door's turn does not come either */
     struct db_probe probe = probe_db(loop, db, 200);
-    ck_assert_int_eq(probe.state, DB_UNKNOWN);
+    ck_assert_int_eq(probe.state, DB_HUNG);
     ck_assert_int_eq(probe.why.code, ERR_TIMEOUT);
     await(loop, all_came, &answers);
     ck_assert_int_eq(answers.failed, 1);
     ck_assert_int_eq(answers.other, 1); /* the first one, by the back door in the end */
     db_free(db);
     fake_stop(&fake);
+}
+END_TEST
+
+/* A `docker exec` that ends when the test says so. */
+struct late_door {
+    void (*done)(void *data, const struct err *e, const char *out);
+    void *data;
+};
+
+static void come_late(void *context, const char *sql, int64_t deadline_ms,
+                      void (*done)(void *data, const struct err *e, const char *out), void *data)
+{
+    struct late_door *door = context;
+    (void)sql;
+    (void)deadline_ms;
+    *door = (struct late_door){done, data};
+}
+
+static bool is_open(void *data)
+{
+    return ((struct late_door *)data)->done;
+}
+
+START_TEST(a_deadline_behind_a_slow_back_door_says_nothing_of_the_server)
+{
+    char conninfo[100];
+    snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%d user=guard", free_port());
+    struct late_door door = {0};
+    struct db_backdoor backdoor = {.run = come_late, .context = &door};
+    struct db_options options = {.conninfo = conninfo, .backdoor = &backdoor};
+    struct db *db = NULL;
+    struct err e;
+    ck_assert_int_eq(db_new(loop, &options, &db, &e), 0);
+    struct answers answers = {.wanted = 1};
+    db_activity(db, 60000, on_activity, &answers);
+    await(loop, is_open, &door);
+    struct db_probe probe = probe_db(loop, db, 200);
+    ck_assert_int_eq(probe.state, DB_UNKNOWN);
+    ck_assert_int_eq(probe.why.code, ERR_TIMEOUT);
+    struct err ended;
+    err_set(&ended, ERR_FAILED, "the container is gone");
+    door.done(door.data, &ended, NULL);
+    await(loop, all_came, &answers);
+    ck_assert_int_eq(probe_db(loop, db, 5000).state, DB_REFUSED);
+    db_free(db);
 }
 END_TEST
 
@@ -501,7 +547,8 @@ int main(void)
     tcase_add_test(real, freed_while_the_back_door_runs);
     tcase_add_test(real, never_more_than_two);
     tcase_add_test(real, a_probe_does_not_wait_for_a_vain_lifeline);
-    tcase_add_test(real, a_deadline_in_the_queue_says_nothing_of_the_server);
+    tcase_add_test(real, a_deadline_behind_a_login_that_meets_silence_is_silence);
+    tcase_add_test(real, a_deadline_behind_a_slow_back_door_says_nothing_of_the_server);
     suite_add_tcase(suite, real);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
