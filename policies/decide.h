@@ -19,9 +19,9 @@
  *    made and never given back; write decide_save down before acting on it.
  *  - **verifying**: values from before the end of the run do not count. The rung helped when its
  *    verification is true within its time; else the next one is due. A run that failed, or could
- *    not be started, is verified like any other: the world decides. Another run, or a pause, in
- *    the meantime: its time begins anew. While a policy verifies, those after it in the
- *    list wait; those before it do not.
+ *    not be begun (its owner tries for a while), is verified like any other: the world decides.
+ * Another run, or a pause, in the meantime: its time begins anew. While a policy verifies, those
+ * after it in the list wait; those before it do not.
  *  - **cooling**: it helped. Is the trouble there again before the cool-down is over (but not
  *    within RATE_SPAN_MS: until then rates count what was before), the rung has not helped after
  *    all, and the next one is due; behind the last rung the cool-down is waited out.

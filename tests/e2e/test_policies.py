@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 import pytest
 from autopilot import (WATCHFUL, Pager, act, decisions, policy, runs, wait_decision,
                        wait_observation)
+from engine_proxy import Answer
 from lab import REFUSALS, wait_until
 
 # Something that is true at once on a healthy stack, and does no harm.
@@ -166,6 +167,38 @@ def test_an_alert_fires_as_long_as_one_of_its_instances_does(five, supervisor):
     assert len(decisions(supervisor, policy="told", decision="ask")) == 1
     tell(db1="resolved")
     wait_until(lambda: policy(supervisor, "told")["state"] != "asking", 20, "the question to go")
+
+
+def test_an_engine_that_is_away_for_a_moment_costs_no_rung(five, supervisor, proxy):
+    """The smallest cut is not passed over for it."""
+    act(supervisor, WATCHFUL + ON_ALERT.replace("mode: ask", "mode: act").replace(
+        "[{run: clean}]", "[{run: clean}, {run: restart}]"))
+    proxy.on("GET", "/containers/json", Answer(503, "the engine is starting"))
+    supervisor.api("POST", "/v1/alerts", {"version": "4", "status": "firing", "alerts": [
+        {"status": "firing", "labels": {"alertname": "TooManyClients"}}]})
+    wait_until(lambda: supervisor.log().count("could not be begun; tried again") >= 2, 20,
+               "it to be tried again")
+    assert runs(supervisor) == []
+    assert policy(supervisor, "told")["state"] == "running"
+    proxy.clear()
+    wait_until(lambda: [(one["playbook"], one["state"]) for one in runs(supervisor)]
+               == [("clean", "succeeded")], 30, "the smallest cut")
+    assert [one["playbook"] for one in decisions(supervisor, policy="told", decision="run")] == [
+        "clean"]
+
+
+def test_whoever_pauses_is_not_overtaken_by_a_run_that_could_not_be_begun(five, supervisor, proxy):
+    act(supervisor, WATCHFUL + ON_ALERT.replace("mode: ask", "mode: act"))
+    proxy.on("GET", "/containers/json", Answer(503, "the engine is starting"))
+    supervisor.api("POST", "/v1/alerts", {"version": "4", "status": "firing", "alerts": [
+        {"status": "firing", "labels": {"alertname": "TooManyClients"}}]})
+    wait_until(lambda: "could not be begun; tried again" in supervisor.log(), 20, "the first try")
+    assert supervisor.ctl("pause", "--for", "10m", "--reason", "a deploy").code == 0
+    assert "not begun any more: everything is paused" in supervisor.log()
+    proxy.clear()
+    assert policy(supervisor, "told")["state"] != "running"
+    assert supervisor.stop() == 0
+    assert runs(supervisor.start()) == []
 
 
 def test_without_a_daemon_there_is_nothing_to_ask(five, supervisor):
