@@ -121,6 +121,7 @@ static void tell_before(json_t *world, const struct db_activity *activity)
     json_t *before = json_object();
     json_set_int(before, "used", activity->used);
     json_set_int(before, "max", activity->max_connections);
+    json_set_int(before, "reserved", activity->reserved);
     json_object_set_new(before, "utilization", json_real(db_activity_utilization(activity)));
     json_object_set_new(world, "connections", before);
     /* A superuser's probe gets in by a reserved slot where every app is refused. */

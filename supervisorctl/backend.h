@@ -89,8 +89,9 @@ static inline void backend_free(struct backend *backend)
         backend->class->free(backend);
 }
 
-/* Never fails: a daemon that is not there is found out by the first question. */
-struct backend *remote_new(const struct ctl_options *options);
+/* Never fails: a daemon that is not there is found out by the first question. has_other: what is
+ * asked can be done without one (--standalone), for the hint. */
+struct backend *remote_new(const struct ctl_options *options, bool has_other);
 
 /* Opens the state directory, the journal and the engine as the daemon does; 0, or an exit code. */
 int standalone_new(const struct ctl_options *options, struct backend **ret, struct err *e);

@@ -7,14 +7,20 @@
 
 #include "supervisorctl/ctl.h"
 
+enum ctl_backend {
+    BACKEND_NONE,
+    BACKEND_ANY,    /* a daemon, or --standalone */
+    BACKEND_DAEMON, /* what is watched, and decided by watching */
+};
+
 struct ctl_command {
     const char *name;
     const char *syntax;  /* what stands behind the name */
     const char *summary; /* one line */
     const char *details; /* more lines, or "" */
     int min_args, max_args;
-    uint32_t options;   /* OPTION_BIT of those it takes beside the global ones */
-    bool needs_backend; /* a daemon, or --standalone */
+    uint32_t options; /* OPTION_BIT of those it takes beside the global ones */
+    enum ctl_backend backend;
     int (*run)(struct ctl *ctl);
 };
 

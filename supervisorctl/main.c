@@ -32,12 +32,12 @@ static int run_command(struct ctl *ctl, const struct ctl_command *command)
     if (options->arg_count > command->max_args)
         return ctl_fail_usage(ctl, "%s: '%s' is one argument too many", command->name,
                               options->args[command->max_args]);
-    if (command->needs_backend && options->standalone) {
+    if (command->backend != BACKEND_NONE && options->standalone) {
         int code = standalone_new(options, &ctl->backend, &e);
         if (code)
             return ctl_fail(ctl, code, &e);
-    } else if (command->needs_backend) {
-        ctl->backend = remote_new(options);
+    } else if (command->backend != BACKEND_NONE) {
+        ctl->backend = remote_new(options, command->backend == BACKEND_ANY);
     }
     int code = command->run(ctl);
     fflush(ctl->out); /* before a standalone application takes its time to end */

@@ -31,6 +31,7 @@ struct remote {
     char *socket;
     char *asking;       /* the socket for what is only asked */
     int64_t timeout_ms; /* of --timeout; 0: none */
+    bool has_other;     /* --standalone would do, too */
 };
 
 static const struct {
@@ -84,7 +85,8 @@ static int no_daemon(const struct remote *remote, CURL *curl, struct err *e)
     err_set(e, ERR_UNREACHABLE, "no daemon there: %s: %s%s%s%s", remote->socket,
             code ? strerror((int)code) : "cannot connect", name ? " (" : "", name ? name : "",
             name ? ")" : "");
-    err_hint(e, "systemctl start stack-supervisor, or use --standalone");
+    err_hint(e, "systemctl start stack-supervisor%s",
+             remote->has_other ? ", or use --standalone" : "");
     return WIRE_EXIT_UNREACHABLE;
 }
 
@@ -404,12 +406,13 @@ static char *socket_for_asking(const char *socket)
     return mem_strdup(socket);
 }
 
-struct backend *remote_new(const struct ctl_options *options)
+struct backend *remote_new(const struct ctl_options *options, bool has_other)
 {
     struct remote *remote = mem_new(sizeof *remote);
     remote->backend.class = &remote_class;
     remote->socket = mem_strdup(options->socket);
     remote->asking = socket_for_asking(options->socket);
+    remote->has_other = has_other;
     remote->timeout_ms = options->timeout_ms;
     curl_global_init(CURL_GLOBAL_NOTHING); /* a socket of this host: no TLS */
     return &remote->backend;

@@ -108,10 +108,10 @@ static void print_world(FILE *out, const struct print_style *style, const char *
         well += is_well(json_array_get(containers, i));
     fprintf(out, "%s: database ", title);
     print_toned(out, style, print_tone_of(database), database);
-    if (json_is_object(connections))
-        fprintf(out, ", %" PRId64 " connections of %" PRId64 " (%.0f%%)",
-                json_int_at(connections, "used", 0), json_int_at(connections, "max", 0),
-                json_number_at(connections, "utilization", 0) * 100);
+    if (json_is_object(connections)) {
+        fputs(", ", out);
+        story_print_use(out, connections);
+    }
     fprintf(out, "; %zu of %zu containers well\n", well, json_array_size(containers));
 }
 

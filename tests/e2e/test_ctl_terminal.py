@@ -437,8 +437,8 @@ def test_one_line_an_action_redrawn_in_place(terminal, daemon):
     for _, text, _ in ACTIONS:
         assert window.screen.text.count(text) == 1, window.screen.text
     assert re.search(r"run 12 succeeded in 1.5s.*\n"
-                     r"before: database exhausted, 97 connections of 100 \(100%\); 0 of 1 .*\n"
-                     r"after: database ready, 5 connections of 100 \(5%\); 1 of 1",
+                     r"before: database exhausted, 97 of 97 connections used \(100%\); 0 of 1 .*\n"
+                     r"after: database ready, 5 of 97 connections used \(5%\); 1 of 1",
                      window.screen.text)
     assert b"\x1b[32m" in window.raw  # done is green
 
@@ -599,6 +599,9 @@ def test_no_daemon_is_exit_code_4_and_says_what_to_do(ctl, daemon):
         assert f"no daemon there: {daemon.path}: No such file or directory (ENOENT)" in \
             answer.stderr
         assert "systemctl start stack-supervisor, or use --standalone" in answer.stderr
+    answer = ctl("why")  # which nobody else can answer
+    assert answer.returncode == 4 and "systemctl start stack-supervisor" in answer.stderr
+    assert "standalone" not in answer.stderr
     answer = ctl("version")
     assert answer.returncode == 0 and answer.stdout.startswith("supervisorctl ")
 

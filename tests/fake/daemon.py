@@ -145,7 +145,7 @@ class Run:
         """Ends the run."""
         self.summary |= {"state": state, "ended_at": stamp(time.time()), "took_ms": 1500}
         world = {"containers": [{"name": "shop_web_1", "state": "running", "health": "unhealthy"}],
-                 "connections": {"used": 97, "max": 100, "utilization": 1.0},
+                 "connections": {"used": 97, "max": 100, "reserved": 3, "utilization": 1.0},
                  "database": "exhausted"}
         after = copy.deepcopy(world) | {"database": "ready"}
         after["connections"] |= {"used": 5, "utilization": 0.05}
