@@ -1,10 +1,12 @@
 /* The one run, who watches and follows it, and its end. A request comes to it by opening.c. See
  * run.h. */
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "playbooks/runner_private.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 struct loop *runner_loop(const struct runner *runner)
@@ -176,6 +178,26 @@ static struct stack *empty_stack(const struct plan *plan)
     return stack;
 }
 
+/* Whatever it stopped is down; who that may be is told as far as it can be read. */
+static void tell_unreadable(const json_t *record, const struct err *e)
+{
+    json_t *action;
+    size_t i;
+    struct buf who;
+    buf_init(&who, 1000);
+    json_array_foreach(json_at(record, "plan/actions"), i, action)
+    {
+        if (strcmp(json_text_at(action, "kind", ""), "start") == 0)
+            buf_printf(&who, " %s", json_text_at(action, "container", "?"));
+    }
+    log_err(LOG_LEVEL_ERROR, "an unfinished run cannot be carried on: what it stopped is down", e);
+    if (json_is_object(record))
+        log_error("run %" PRId64 " (%s) of %s; it may have stopped:%s",
+                  json_int_at(record, "run", 0), json_text_at(record, "plan/playbook", "?"),
+                  json_text_at(record, "plan/project", "?"), who.len ? buf_text(&who) : " nobody");
+    buf_free(&who);
+}
+
 static void on_unfinished(void *data, const struct err *e, const json_t *record)
 {
     struct runner *runner = data;
@@ -185,8 +207,7 @@ static void on_unfinished(void *data, const struct err *e, const json_t *record)
     if (json_is_object(record) && !runner->on_drained)
         plan_parse(json_at(record, "plan"), &plan, &unreadable);
     if (err_is_set(&unreadable))
-        log_err(LOG_LEVEL_ERROR, "an unfinished run cannot be carried on: what it stopped is down",
-                &unreadable);
+        tell_unreadable(record, &unreadable);
     if (!plan) {
         resume_finish(runner, false);
         return;

@@ -15,6 +15,7 @@ enum {
     CALM_MS = 2000, /* no slot taken for so long: everybody is in */
     GATE_MS = 30000,
     START_MS = 60000, /* what is left for the start itself */
+    WANTED_UNKNOWN = INT_MAX,
 };
 
 struct gate {
@@ -51,14 +52,20 @@ static void gate_wait(struct action_run *a, int free_slots, int wanted)
         gate->calm_since_ms = now;
     }
     if (now >= gate->until_ms || now - gate->calm_since_ms >= CALM_MS) {
-        run_note(a->run, "%s is started with %d free slots, not %d: %s", a->action->container,
-                 free_slots, wanted,
-                 now >= gate->until_ms ? "they did not become free in time"
-                                       : "nobody else is connecting");
+        const char *why = now >= gate->until_ms ? "they did not become free in time"
+                                                : "nobody else is connecting";
+        if (wanted == WANTED_UNKNOWN)
+            run_note(a->run, "%s is started with no free slots: %s", a->action->container, why);
+        else
+            run_note(a->run, "%s is started with %d free slots, not %d: %s", a->action->container,
+                     free_slots, wanted, why);
         gate_open(a);
         return;
     }
-    step_says(a, "%d of %d slots are free; waiting", free_slots, wanted);
+    if (wanted == WANTED_UNKNOWN)
+        step_says(a, "no slot is free; waiting");
+    else
+        step_says(a, "%d of %d slots are free; waiting", free_slots, wanted);
     step_again(a, gate_look, AGAIN_MAX_MS);
 }
 
@@ -67,8 +74,8 @@ static void on_activity(void *data, const struct err *e, const struct db_activit
     struct action_run *a = data;
     if (!step_landed(a))
         return;
-    /* A full server tells nothing when there is no way in: that is none free. */
-    int wanted = e ? 1 : slots_wanted(a->action->step, activity);
+    /* A full server tells nothing, not even how many there are, when there is no way in. */
+    int wanted = e ? WANTED_UNKNOWN : slots_wanted(a->action->step, activity);
     int free_slots = e ? 0 : activity->available;
     bool hurries = a->run->winding || a->run->draining;
     if ((e && e->code != ERR_EXHAUSTED) || free_slots >= wanted || hurries)

@@ -1,6 +1,8 @@
 """Whoever goes away in the middle of a run – the command, the daemon – the run ends well."""
 
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
 from checks import QUICK_RECOVER, assert_clean_shutdown, long_but, postgres_log, running
@@ -140,3 +142,20 @@ def test_a_daemon_that_is_killed_is_followed_by_one_that_carries_on(lab, ports, 
     quick.start()
     carried_on(lab, ports, quick, story.run, before)
     assert_clean_shutdown(postgres_log(lab, ports)[len(log):])
+
+
+def test_a_run_whose_record_is_damaged_names_whom_it_may_have_stopped(lab, ports, quick):
+    lab.wait_healthy(ports)
+    web = lab.container(ports, "web")
+    story = quick.begin()
+    story.wait_action(f"start:{lab.postgres(ports)}")
+    quick.stop(signal.SIGKILL)
+    with closing(sqlite3.connect(quick.folder / "state" / "journal.db")) as journal, journal:
+        assert journal.execute("UPDATE runs SET plan = replace(plan, '\"verify\"', '\"dance\"')"
+                               ).rowcount == 1
+    quick.start()
+    wait_until(lambda: "cannot be carried on" in quick.log(), 10, "it to be told")
+    told = [line for line in quick.log().splitlines() if "may have stopped" in line]
+    assert len(told) == 1 and f"run {story.run} (recover) of {ports}" in told[0] and web in told[0]
+    lab.docker("start", lab.postgres(ports), web)
+    lab.wait_healthy(ports)
