@@ -165,6 +165,7 @@ static void set_health(struct container *c, const json_t *health)
     const json_t *last = count ? json_array_get(log, count - 1) : NULL;
     c->health_output = text_at(last, "Output");
     c->failing_streak = int_at(health, "FailingStreak", 0);
+    c->checked_ns = time_at(last, "End");
     /* Stopping and pausing leave "unhealthy" behind: a word about nothing that runs. */
     if (c->state == CONTAINER_RUNNING && c->has_healthcheck)
         c->health = parse_health(json_text_at(health, "Status", ""));

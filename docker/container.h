@@ -69,6 +69,7 @@ struct container {
     int64_t health_start_period_ms;
     char *health_output; /* the last probe's output, "" if none */
     int failing_streak;
+    int64_t checked_ns; /* when the last health check ended, by the engine's clock; 0: none has */
 
     int pid; /* on the engine's host; 0 when not running */
     int exit_code;

@@ -213,6 +213,7 @@ int64_t story_took_ms(const struct run *run);
 int64_t story_critical_ms(const struct run *run);
 json_t *story_own_times(const struct run *run); /* {"action id": ms}: what the world needed */
 json_t *story_containers(const struct stack *stack);
+json_t *story_connections(const struct db_activity *activity); /* the caller owns it */
 
 /* settle.c: from the last action to the end. */
 void settle_begin(struct run *run);

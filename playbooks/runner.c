@@ -181,20 +181,23 @@ static struct stack *empty_stack(const struct plan *plan)
 /* Whatever it stopped is down; who that may be is told as far as it can be read. */
 static void tell_unreadable(const json_t *record, const struct err *e)
 {
+    const json_t *actions = json_at(record, "plan/actions");
     json_t *action;
     size_t i;
     struct buf who;
-    buf_init(&who, 1000);
-    json_array_foreach(json_at(record, "plan/actions"), i, action)
+    buf_init(&who, 4000);
+    json_array_foreach(actions, i, action)
     {
         if (strcmp(json_text_at(action, "kind", ""), "start") == 0)
             buf_printf(&who, " %s", json_text_at(action, "container", "?"));
     }
     log_err(LOG_LEVEL_ERROR, "an unfinished run cannot be carried on: what it stopped is down", e);
     if (json_is_object(record))
-        log_error("run %" PRId64 " (%s) of %s; it may have stopped:%s",
-                  json_int_at(record, "run", 0), json_text_at(record, "plan/playbook", "?"),
-                  json_text_at(record, "plan/project", "?"), who.len ? buf_text(&who) : " nobody");
+        log_error("run %" PRId64 " (%s) of %s may have stopped%s%s", json_int_at(record, "run", 0),
+                  json_text_at(record, "plan/playbook", "?"),
+                  json_text_at(record, "plan/project", "?"),
+                  json_is_array(actions) ? buf_text(&who) : " what cannot be read any more",
+                  who.overflowed ? " and others" : "");
     buf_free(&who);
 }
 

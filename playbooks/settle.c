@@ -109,12 +109,7 @@ static void on_activity(void *data, const struct err *e, const struct db_activit
     if (!settle_landed(run))
         return;
     if (!e) {
-        json_t *connections = json_object();
-        json_set_int(connections, "used", activity->used);
-        json_set_int(connections, "max", activity->max_connections);
-        json_object_set_new(connections, "utilization",
-                            json_real(db_activity_utilization(activity)));
-        json_object_set_new(run->after, "connections", connections);
+        json_object_set_new(run->after, "connections", story_connections(activity));
         if (activity->available <= 0)
             json_set_text(run->after, "database", db_state_name(DB_EXHAUSTED));
     }

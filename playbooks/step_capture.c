@@ -118,12 +118,7 @@ static void on_found(void *data, const struct holders *holders)
 
 static void tell_before(json_t *world, const struct db_activity *activity)
 {
-    json_t *before = json_object();
-    json_set_int(before, "used", activity->used);
-    json_set_int(before, "max", activity->max_connections);
-    json_set_int(before, "reserved", activity->reserved);
-    json_object_set_new(before, "utilization", json_real(db_activity_utilization(activity)));
-    json_object_set_new(world, "connections", before);
+    json_object_set_new(world, "connections", story_connections(activity));
     /* A superuser's probe gets in by a reserved slot where every app is refused. */
     if (activity->available <= 0)
         json_set_text(world, "database", db_state_name(DB_EXHAUSTED));

@@ -2,12 +2,24 @@
  *
  * Event-driven: the Engine tells each change of health. Each event is confirmed by an inspect, as
  * labels may forge what an event says; a slow look of our own stands behind it for engines that do
- * not send the event. A container without a health check is judged by running at all. */
+ * not send the event. A container without a health check is judged by running at all.
+ *
+ * An Engine with live-restore may forget the health checks of running containers when it is
+ * restarted (https://github.com/moby/moby/issues/41871; seen with 20.10): the wait is in vain then,
+ * which is told. */
+#include "base/mem.h"
 #include "playbooks/run_private.h"
 
 #include <string.h>
 
 enum { INSPECT_MS = 5000, LOOK_ANYWAY_MS = 5000 };
+
+/* When its last check was seen to have ended, by the loop's clock: the engine's may be wrong. */
+struct healthy_work {
+    int64_t checked_ns;
+    int64_t seen_ms;
+    bool told;
+};
 
 static void healthy_look(void *data);
 
@@ -28,6 +40,45 @@ static void fail_over(struct action_run *a, const struct container *c)
     step_fail(a, &e);
 }
 
+/* For how long no check has ended; 0: as it should be. One ends within an interval and a timeout,
+ * and we may see it a look later. */
+static int64_t silent_ms(struct action_run *a, const struct container *c)
+{
+    struct healthy_work *work = a->work;
+    int64_t now_ms = loop_now(a->run->loop);
+    int64_t due_ms = c->health_interval_ms + c->health_timeout_ms + 2 * (int64_t)LOOK_ANYWAY_MS;
+    if (c->state != CONTAINER_RUNNING || c->checked_ns != work->checked_ns || !work->seen_ms) {
+        work->checked_ns = c->checked_ns;
+        work->seen_ms = now_ms;
+    }
+    return now_ms - work->seen_ms > due_ms ? now_ms - work->seen_ms : 0;
+}
+
+static void tell_silence(struct action_run *a, const struct container *c, int64_t ms)
+{
+    struct healthy_work *work = a->work;
+    char silent[DURATION_MAX];
+    step_says(a, "running, %s; the Engine runs no health check of it: docker restart %s",
+              container_health_name(c->health), c->name);
+    if (!work->told)
+        run_note(a->run,
+                 "no health check of %s has ended for %s: an Engine with live-restore may forget "
+                 "them when it is restarted; docker restart %s brings them back",
+                 c->name, duration_text(ms, silent), c->name);
+    work->told = true;
+}
+
+static void tell_state(struct action_run *a, const struct container *c)
+{
+    /* What the last probe said is what a person would look for; before the first failure in this
+     * life of the container it is an earlier life's. */
+    size_t shown = c->failing_streak > 0 ? strcspn(c->health_output, "\r\n") : 0;
+    step_says(a, "%s, %s%s%.*s",
+              c->state == CONTAINER_RUNNING ? "running" : container_state_name(c->state),
+              container_health_name(c->health), shown ? ": " : "", (int)(shown > 80 ? 80 : shown),
+              c->health_output);
+}
+
 static void healthy_judge(struct action_run *a, const struct container *c)
 {
     char took[DURATION_MAX];
@@ -39,13 +90,11 @@ static void healthy_judge(struct action_run *a, const struct container *c)
     } else if (step_is_over(c)) {
         fail_over(a, c);
     } else {
-        /* What the last probe said is what a person would look for; before the first failure in
-         * this life of the container it is an earlier life's. */
-        size_t shown = c->failing_streak > 0 ? strcspn(c->health_output, "\r\n") : 0;
-        step_says(a, "%s, %s%s%.*s",
-                  c->state == CONTAINER_RUNNING ? "running" : container_state_name(c->state),
-                  container_health_name(c->health), shown ? ": " : "",
-                  (int)(shown > 80 ? 80 : shown), c->health_output);
+        int64_t silent = silent_ms(a, c);
+        if (silent)
+            tell_silence(a, c, silent);
+        else
+            tell_state(a, c);
         step_again(a, healthy_look, LOOK_ANYWAY_MS);
     }
 }
@@ -53,7 +102,11 @@ static void healthy_judge(struct action_run *a, const struct container *c)
 static void on_inspected(void *data, const struct err *e, struct container *c)
 {
     struct action_run *a = data;
-    if (!step_landed(a) || step_awaits_engine(a, e, healthy_look))
+    if (!step_landed(a))
+        return;
+    if (e) /* nobody has seen meanwhile whether a check has ended */
+        ((struct healthy_work *)a->work)->seen_ms = 0;
+    if (step_awaits_engine(a, e, healthy_look))
         return;
     if (e && e->code != ERR_TIMEOUT)
         step_fail(a, e);
@@ -80,6 +133,7 @@ static void healthy_event(struct action_run *a, const struct docker_event *event
 
 static void healthy_start(struct action_run *a)
 {
+    a->work = mem_new(sizeof(struct healthy_work));
     /* The events tell what changes; the first look tells what is. */
     a->retries = 7; /* no eager polling: events come first */
     healthy_look(a);
@@ -87,6 +141,7 @@ static void healthy_start(struct action_run *a)
 
 static void healthy_sync(struct action_run *a)
 {
+    ((struct healthy_work *)a->work)->seen_ms = 0; /* the stream was lost: the Engine was away */
     healthy_look(a);
 }
 

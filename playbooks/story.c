@@ -179,6 +179,16 @@ json_t *story_summary(const struct run *run)
     return summary;
 }
 
+json_t *story_connections(const struct db_activity *activity)
+{
+    json_t *connections = json_object();
+    json_set_int(connections, "used", activity->used);
+    json_set_int(connections, "max", activity->max_connections);
+    json_set_int(connections, "reserved", activity->reserved);
+    json_object_set_new(connections, "utilization", json_real(db_activity_utilization(activity)));
+    return connections;
+}
+
 json_t *story_containers(const struct stack *stack)
 {
     json_t *list = json_array();

@@ -21,7 +21,10 @@ static void track_init(struct track *track, const struct policy *policy, const s
         .healthy_since_ms = NEVER,
         .next_mono_ms = NEVER,
         .next_local_ms = NEVER,
+        .not_begun_ms = NEVER,
+        .again_ms = INT64_MIN,
         .tried = -1,
+        .tried_before = -1,
     };
     if (policy->when)
         track->when = condition_state_new(policy->when);
@@ -160,20 +163,48 @@ static void begin_anew(struct decide *engine)
     }
 }
 
+/* As if it had not been decided, but for a wait that doubles. False: it has been tried for long
+ * enough. */
+static bool take_back(struct decide *engine, struct track *track)
+{
+    int64_t now_ms = engine->now.mono_ms;
+    if (track->not_begun_ms == NEVER)
+        track->not_begun_ms = now_ms;
+    int64_t tried_ms = now_ms - track->not_begun_ms;
+    if (tried_ms >= NOT_BEGUN_MAX_MS)
+        return false;
+    track->again_ms = now_ms + (tried_ms > SECOND_MS ? tried_ms : SECOND_MS);
+    track->tried = track->tried_before;
+    window_take_back(&track->runs, &track->policy->budget);
+    if (engine->run_disruptive)
+        window_take_back(&engine->recoveries, &engine->options.recoveries);
+    decide__move(engine, track, ON_NOT_BEGUN);
+    track->relapsed = track->relapsed_before;
+    return true;
+}
+
+static struct track *find_running(struct decide *engine, int64_t decision)
+{
+    for (size_t i = 0; i < engine->track_count; i++)
+        if (engine->tracks[i].state == STATE_RUNNING && engine->tracks[i].decision == decision)
+            return &engine->tracks[i];
+    return NULL; /* its policy is gone, by a new configuration */
+}
+
 bool decide_run_ended(struct decide *engine, const struct moment *now, int64_t decision,
                       enum run_outcome outcome)
 {
     set_now(engine, now);
     if (decision == 0 || decision != engine->run_decision)
         return false;
+    struct track *track = find_running(engine, decision);
     engine->run_decision = 0;
+    if (outcome == RUN_NOT_BEGUN && (!track || take_back(engine, track)))
+        return true;
     engine->changed_ms = now->mono_ms;
     if (engine->run_disruptive)
         begin_anew(engine);
-    for (size_t i = 0; i < engine->track_count; i++) {
-        struct track *track = &engine->tracks[i];
-        if (track->state != STATE_RUNNING || track->decision != decision)
-            continue;
+    if (track) {
         track->run_ok = outcome == RUN_DONE;
         track->aborted = outcome == RUN_ABORTED;
         decide__move(engine, track, outcome == RUN_ABORTED ? ON_ABORTED : ON_ENDED);

@@ -98,6 +98,13 @@ static bool pass_time(struct decide *engine, struct track *track)
                        engine->pause_reason);
         return false;
     }
+    if (engine->now.mono_ms < track->again_ms) {
+        char wait[DURATION_MAX];
+        decide__refuse(engine, track, REFUSAL_NOT_BEGUN,
+                       "its run could not be begun; it is tried again in %s",
+                       duration_text(track->again_ms - engine->now.mono_ms, wait));
+        return false;
+    }
     if (track->tried < 0 && !time_windows_open(&track->policy->only, engine->now.local_ms)) {
         decide__refuse(engine, track, REFUSAL_OUTSIDE_WINDOW,
                        "would act, but it is outside its time window");
@@ -179,6 +186,8 @@ static bool run(struct decide *engine, struct track *track, json_t *params)
     engine->run_decision = decision->id;
     engine->run_disruptive = decision->disruptive;
     track->run_ok = false;
+    track->tried_before = track->tried;
+    track->relapsed_before = track->relapsed;
     track->tried = (int)track->rung;
     decide__move(engine, track, ON_STARTED);
     track->decision = engine->run_decision;

@@ -22,6 +22,7 @@ static const char *const event_names[] = {
     [ON_ASKED] = "asked",
     [ON_APPROVED] = "approved",
     [ON_STARTED] = "started",
+    [ON_NOT_BEGUN] = "not begun",
     [ON_ENDED] = "ended",
     [ON_ABORTED] = "aborted",
     [ON_HEALED] = "healed",
@@ -57,7 +58,12 @@ static const enum decide_state moves[STATES][EVENTS] = {
             [ON_APPROVED] = STATE_DUE,
             [ON_GAVE_UP] = STATE_HANDED,
         },
-    [STATE_RUNNING] = {[ON_ENDED] = STATE_VERIFYING, [ON_ABORTED] = STATE_HANDED},
+    [STATE_RUNNING] =
+        {
+            [ON_NOT_BEGUN] = STATE_DUE,
+            [ON_ENDED] = STATE_VERIFYING,
+            [ON_ABORTED] = STATE_HANDED,
+        },
     [STATE_VERIFYING] =
         {
             [ON_HEALED] = STATE_COOLING,
@@ -83,6 +89,13 @@ enum decide_state decide__state_parse(const char *name)
     return STATE_NONE;
 }
 
+/* Between the tries to begin one and the same run. */
+static bool goes_on_trying(enum decide_event event)
+{
+    return event == ON_STARTED || event == ON_NOT_BEGUN || event == ON_ASKED ||
+           event == ON_APPROVED;
+}
+
 void decide__move(struct decide *engine, struct track *track, enum decide_event event)
 {
     enum decide_state next = moves[track->state][event];
@@ -102,8 +115,12 @@ void decide__move(struct decide *engine, struct track *track, enum decide_event 
         track->rung = 0;
     if (next != STATE_DUE && next != STATE_ASKING)
         track->relapsed = false;
+    if (!goes_on_trying(event)) {
+        track->not_begun_ms = NEVER;
+        track->again_ms = INT64_MIN;
+    }
     track->helped = event == ON_HEALED;
-    track->approved = event == ON_APPROVED;
+    track->approved = event == ON_APPROVED || event == ON_NOT_BEGUN;
 }
 
 char *decide_mermaid(void)

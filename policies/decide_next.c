@@ -52,6 +52,7 @@ static int64_t next_of_due(const struct decide *engine, const struct track *trac
         return next;
     next = earlier(next,
                    local_to_mono(time_windows_change_local_ms(&policy->only, now->local_ms), now));
+    next = earlier(next, after(track->again_ms, now_ms));
     next = earlier(next, after(window_allows_at_ms(&track->runs, &policy->budget, now_ms), now_ms));
     return earlier(
         next, after(window_allows_at_ms(&engine->recoveries, &engine->options.recoveries, now_ms),

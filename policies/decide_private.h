@@ -25,6 +25,7 @@ enum decide_event {
     ON_ASKED,
     ON_APPROVED,
     ON_STARTED,
+    ON_NOT_BEGUN,
     ON_ENDED,
     ON_ABORTED,
     ON_HEALED,
@@ -69,6 +70,10 @@ struct track {
     bool approved;
     json_t *asked;        /* the settings that the last question showed; NULL: none was put */
     bool aborted, denied; /* HANDED: what a person did, to be told in the next step */
+    int64_t not_begun_ms; /* its run could not be begun, for the first time; NEVER */
+    int64_t again_ms;     /* DUE: not to be tried sooner */
+    int tried_before;     /* RUNNING: what `tried` and `relapsed` were, should it not be begun */
+    bool relapsed_before;
     int64_t decision;     /* of the run or the question that is under way */
     enum refusal refused; /* the last one reported in this state */
     struct window runs;
@@ -83,7 +88,8 @@ struct track {
 enum {
     HISTORY_MAX = 64,
     /* Rates count over so long: what they say sooner after a run is of the time before it. */
-    RELAPSE_AFTER_MS = RATE_SPAN_MS
+    RELAPSE_AFTER_MS = RATE_SPAN_MS,
+    NOT_BEGUN_MAX_MS = 30 * SECOND_MS
 };
 
 struct decide {

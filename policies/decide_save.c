@@ -60,6 +60,10 @@ static json_t *track_save(const struct track *track)
     json_set_int(saved, "rung", (int64_t)track->rung);
     json_set_int(saved, "tried", track->tried);
     json_set_bool(saved, "relapsed", track->relapsed);
+    json_set_int(saved, "tried_before", track->tried_before);
+    json_set_bool(saved, "relapsed_before", track->relapsed_before);
+    set_instant(saved, "not_begun", track->not_begun_ms);
+    set_instant(saved, "again", track->again_ms);
     json_set_bool(saved, "helped", track->helped);
     set_instant(saved, "verify_from", track->verify_from_ms);
     set_instant(saved, "verdict", track->verdict_ms);
@@ -164,6 +168,13 @@ static void restore_seen(struct track *track, const json_t *saved, int64_t shift
     track->next_local_ms = instant_bound(json_int_at(saved, "next_local", track->next_local_ms));
 }
 
+/* The number of a rung that there is, or -1. */
+static int rung_at(const struct track *track, const json_t *saved, const char *key)
+{
+    int64_t rung = json_int_at(saved, key, -1);
+    return rung >= 0 && rung < (int64_t)track->policy->rung_count ? (int)rung : -1;
+}
+
 static void restore_climb(struct track *track, const json_t *saved, int64_t shift_ms)
 {
     track->cause = cause_parse(json_text_at(saved, "cause", ""));
@@ -173,6 +184,10 @@ static void restore_climb(struct track *track, const json_t *saved, int64_t shif
     track->verify_from_ms = get_instant(saved, "verify_from", 0, shift_ms);
     track->verdict_ms = get_instant(saved, "verdict", 0, shift_ms);
     track->relapsed = json_bool_at(saved, "relapsed", false);
+    track->tried_before = rung_at(track, saved, "tried_before");
+    track->relapsed_before = json_bool_at(saved, "relapsed_before", false);
+    track->not_begun_ms = get_instant(saved, "not_begun", NEVER, shift_ms);
+    track->again_ms = get_instant(saved, "again", INT64_MIN, shift_ms);
     track->run_ok = json_bool_at(saved, "run_ok", false);
     track->approved = json_bool_at(saved, "approved", false);
     json_decref(track->asked);
@@ -236,6 +251,8 @@ static void track_restore(struct track *track, const json_t *saved, const struct
     if (same_definition(track, saved) && !how->new_boot)
         restore_seen(track, saved, how->shift_ms);
     restore_climb(track, saved, how->shift_ms);
+    if (track->again_ms > how->now->mono_ms + NOT_BEGUN_MAX_MS)
+        track->again_ms = how->now->mono_ms; /* damaged: no wait is that long */
     track->state = state;
     track->since_ms = get_instant(saved, "since", how->now->mono_ms, how->shift_ms);
     track->settled_ms = how->new_boot ? how->now->mono_ms + track->policy->settle_ms

@@ -32,6 +32,7 @@ const char *refusal_name(enum refusal refusal)
         [REFUSAL_RECOVERIES] = "recoveries",
         [REFUSAL_NOT_REARMED] = "not-rearmed",
         [REFUSAL_NOT_APPLICABLE] = "not-applicable",
+        [REFUSAL_NOT_BEGUN] = "not-begun",
         [REFUSAL_MISSED] = "missed",
     };
     _Static_assert(ARRAY_SIZE(names) == REFUSALS, "a name for every refusal");

@@ -33,6 +33,7 @@ enum refusal {
     REFUSAL_RECOVERIES,     /* that of all policies together */
     REFUSAL_NOT_REARMED,    /* a person was called and has not cured it yet */
     REFUSAL_NOT_APPLICABLE, /* a setting's observation has no value: the rung cannot be run */
+    REFUSAL_NOT_BEGUN,      /* its run could not be begun: it is tried again soon */
     REFUSAL_MISSED,         /* its scheduled time went by meanwhile */
     REFUSALS
 };

@@ -7,7 +7,12 @@
 #include <string.h>
 
 static const char *const outcome_names[] = {
-    [RUN_DONE] = "done", [RUN_FAILED] = "failed", [RUN_ABORTED] = "aborted"};
+    [RUN_DONE] = "done",
+    [RUN_FAILED] = "failed",
+    [RUN_ABORTED] = "aborted",
+    [RUN_NOT_BEGUN] = "not begun",
+};
+_Static_assert(ARRAY_SIZE(outcome_names) == RUN_OUTCOMES, "a name for every outcome");
 
 /* The key that makes an event of its kind. */
 static const char *const kind_keys[] = {
@@ -100,7 +105,7 @@ static int read_outcome(const json_t *value, struct trace_event *event, struct e
             event->outcome = (enum run_outcome)i;
             return 1;
         }
-    return err_set(e, ERR_PROTOCOL, "run: it ends done, failed or aborted");
+    return err_set(e, ERR_PROTOCOL, "run: it ends done, failed or aborted, or was not begun");
 }
 
 static int read_span(const json_t *value, struct trace_event *event, struct err *e)

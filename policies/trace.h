@@ -4,7 +4,8 @@
  *     {"at":1000,"observe":"connections.utilization","value":0.71}
  *     {"at":1000,"observe":"database.state","value":"ready"}
  *     {"at":1500,"forget":"service.health"}
- *     {"at":9000,"run":"done"}                       the engine's run ended: done, failed, aborted
+ *     {"at":9000,"run":"done"}                       the engine's run ended: done, failed, aborted,
+ *                                                  not begun
  *     {"at":9000,"foreign":true,"disruptive":true}   a run by hand began (false: ended)
  *     {"at":9500,"pause":1800000,"reason":"deploy"}  for that long; null: until resumed
  *     {"at":9900,"resume":true}

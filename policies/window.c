@@ -66,6 +66,12 @@ void window_add(struct window *window, const struct budget *budget, int64_t now_
     *window = kept;
 }
 
+void window_take_back(struct window *window, const struct budget *budget)
+{
+    if (budget->count && window->count)
+        window->count--;
+}
+
 bool window_allows(const struct window *window, const struct budget *budget, int64_t now_ms)
 {
     return budget->count == 0 || window_used(window, budget, now_ms) < (size_t)budget->count;

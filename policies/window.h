@@ -37,6 +37,9 @@ void window_free(struct window *window);
 /* Counts one more, and forgets those that no span of this budget can hold any more. */
 void window_add(struct window *window, const struct budget *budget, int64_t now_ms);
 
+/* The last one has not come after all. */
+void window_take_back(struct window *window, const struct budget *budget);
+
 /* How many of the events count now. */
 size_t window_used(const struct window *window, const struct budget *budget, int64_t now_ms);
 

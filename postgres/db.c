@@ -109,7 +109,7 @@ void db__judge(const struct db *db, struct db__fault *fault)
 
 void db__note_login(struct db *db, const struct db__fault *fault)
 {
-    db->answers++;
+    db->slots.answers++;
     db__phase_login(&db->phase, fault);
     if (!fault)
         db_lifeline_retry_now(db);

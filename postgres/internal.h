@@ -25,7 +25,6 @@ struct db {
     struct db__slots slots;
     struct db__lifeline lifeline;
     struct db__phase phase;
-    uint64_t answers;     /* how many logins have met an answer, whatever it said */
     struct db__job *jobs; /* operations that are not delivered yet */
     int references;
 };

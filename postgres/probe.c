@@ -21,7 +21,7 @@ struct probe {
     struct db__session *session;
     struct db__visit *visit; /* to count after a 53300 */
     struct db_probe result;
-    uint64_t answers_before;      /* of db->answers */
+    uint64_t answers_before;      /* of the slots */
     int64_t until_ms, granted_ms; /* on the loop's clock; granted_ms 0: still waiting */
     bool queued;                  /* it had to wait for its turn */
     bool known;                   /* the state is; what follows only adds to it */
@@ -146,7 +146,7 @@ static void on_lost(void *data, const struct db__fault *fault)
  * ours would have met none: the server has been silent since we asked. */
 static bool others_met_no_answer(const struct probe *probe)
 {
-    return probe->job.db->answers == probe->answers_before;
+    return probe->job.db->slots.answers == probe->answers_before;
 }
 
 static void on_granted(void *data)
@@ -208,7 +208,7 @@ op_id db_probe(struct db *db, int64_t deadline_ms, db_probe_fn done, void *data)
     struct probe *probe = mem_new(sizeof *probe);
     probe->done = done;
     probe->data = data;
-    probe->answers_before = db->answers;
+    probe->answers_before = db->slots.answers;
     probe->until_ms = db__until_ms(db, deadline_ms);
     probe->turn = (struct db__turn){.granted = on_granted, .data = probe};
     op_id id = db__job_begin(&probe->job, db, &class, "log in to", deadline_ms);

@@ -21,7 +21,7 @@ struct db__session {
     struct db__lookup *lookup;
     PGconn *conn;
     struct poll *poll;
-    bool accepted, open, asking, closed;
+    bool accepted, answered, open, asking, closed;
 
     /* The answer that is coming in. */
     char *value;
@@ -41,6 +41,7 @@ static const char *where(const struct db__session *session)
 static void login_failed(struct db__session *session, const struct db__fault *fault)
 {
     session->poll = poll_free(session->poll);
+    session->answered = true;
     session->handler.opened(session->data, fault);
 }
 
@@ -64,6 +65,7 @@ static bool watch(struct db__session *session, int events, poll_fn fn)
 
 static void login_done(struct db__session *session)
 {
+    session->answered = true;
     PQsetnonblocking(session->conn, 1);
     session->open = watch(session, UV_READABLE, on_ready);
     if (session->open)
@@ -299,6 +301,11 @@ static void on_ready(void *data, int status, int events)
 bool db__session_is_open(const struct db__session *session)
 {
     return session->open;
+}
+
+bool db__session_was_answered(const struct db__session *session)
+{
+    return session->answered;
 }
 
 bool db__session_was_accepted(const struct db__session *session)

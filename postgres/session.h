@@ -49,6 +49,9 @@ void db__session_query(struct db__session *session, const char *sql);
 
 bool db__session_is_open(const struct db__session *session);
 
+/* Whether its login is over, by whatever answer. */
+bool db__session_was_answered(const struct db__session *session);
+
 /* Whether somebody there has taken the connection, whatever he said then. */
 bool db__session_was_accepted(const struct db__session *session);
 

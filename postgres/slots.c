@@ -58,7 +58,7 @@ void db__turn_ask(struct db__slots *slots, struct db__turn *turn)
 
 static enum db__silence silence_of(const struct db__session *login)
 {
-    if (!login || db__session_is_open(login))
+    if (!login || db__session_was_answered(login))
         return DB__SILENCE_NONE;
     return db__session_was_accepted(login) ? DB__SILENCE_ACCEPTED : DB__SILENCE_NOT_MET;
 }
@@ -80,6 +80,7 @@ void db__turn_end(struct db__slots *slots, struct db__turn *turn, struct db__ses
     }
     assert(slots->holder == turn && !slots->leaving);
     slots->left_in = silence_of(session);
+    slots->answers += slots->left_in == DB__SILENCE_NONE;
     turn->login = NULL;
     turn->held = false;
     slots->holder = NULL;

@@ -19,7 +19,7 @@
 enum db__silence {
     DB__SILENCE_NONE,     /* it has answered, or nobody logs in */
     DB__SILENCE_NOT_MET,  /* nobody has taken the connection so far */
-    DB__SILENCE_ACCEPTED, /* somebody has, and has not said a word */
+    DB__SILENCE_ACCEPTED, /* somebody has, and has not answered the login */
 };
 
 /* Embedded by who asks. */
@@ -37,6 +37,7 @@ struct db__slots {
     struct db__turn *first; /* the queue */
     struct db__farewell *leaving;
     enum db__silence left_in; /* what the session that is leaving had met */
+    uint64_t answers;         /* logins answered, and turns ended without silence, so far */
     bool closed;              /* no turn is given any more */
 };
 

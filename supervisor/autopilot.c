@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#define TRIGGER "policy"
+
 /* --- time ---------------------------------------------------------------------------------------
  */
 
@@ -83,7 +85,23 @@ static void on_feed_wrote(void *data, const struct trace_event *event)
 /* --- a run of the engine's own ------------------------------------------------------------------
  */
 
-void autopilot__flight_ends(struct autopilot *autopilot, enum run_outcome outcome)
+/* What the runner was asked, until it answers. */
+struct launch {
+    struct autopilot *autopilot;
+    int64_t decision;
+    char *playbook, *requester;
+    json_t *params;
+};
+
+static void launch_free(struct launch *launch)
+{
+    free(launch->playbook);
+    free(launch->requester);
+    json_decref(launch->params);
+    free(launch);
+}
+
+static void flight_ends(struct autopilot *autopilot, enum run_outcome outcome)
 {
     struct moment now = autopilot__now(autopilot);
     int64_t decision = autopilot->flight.decision;
@@ -93,6 +111,61 @@ void autopilot__flight_ends(struct autopilot *autopilot, enum run_outcome outcom
     decide_run_ended(autopilot->engine, &now, decision, outcome);
     autopilot__step(autopilot);
     autopilot__remember(autopilot);
+}
+
+/* What makes no sense now makes none in a moment. */
+static enum run_outcome outcome_of_refusal(const struct err *e)
+{
+    bool for_good =
+        e->code == ERR_INVALID || e->code == ERR_NOT_FOUND || e->code == ERR_UNSUPPORTED;
+    return for_good ? RUN_FAILED : RUN_NOT_BEGUN;
+}
+
+static void on_run_started(void *data, const struct err *e, int64_t run, bool joined,
+                           const struct plan *plan)
+{
+    struct launch *launch = data;
+    struct autopilot *autopilot = launch->autopilot;
+    (void)plan;
+    autopilot->pending--;
+    if (!autopilot->stopped && autopilot->flight.decision == launch->decision) {
+        if (e) {
+            log_err(LOG_LEVEL_WARNING, launch->requester, e);
+            flight_ends(autopilot, outcome_of_refusal(e));
+        } else if (joined) {
+            /* Somebody was quicker by a moment: that run is as good as ours. */
+            autopilot->flight.run = run;
+            autopilot__record_run(autopilot, launch->decision, run);
+        }
+    }
+    launch_free(launch);
+    autopilot__landed(autopilot);
+}
+
+/* The journal writes in its order: the run's beginning comes behind the decision, so that whoever
+ * is killed finds no run without its decision. The stack is read while both are on their way. */
+static void launch_run(struct launch *launch)
+{
+    const struct run_request request = {.playbook = launch->playbook,
+                                        .options = launch->params,
+                                        .trigger = TRIGGER,
+                                        .requester = launch->requester};
+    runner_start(launch->autopilot->options.runner, &request, on_run_started, launch);
+}
+
+static struct launch *launch_new(struct autopilot *autopilot, const struct decision *decision)
+{
+    struct launch *launch = mem_new(sizeof *launch);
+    launch->autopilot = autopilot;
+    launch->decision = decision->id;
+    launch->playbook = mem_strdup(decision->playbook);
+    launch->params =
+        json_object_size(decision->params) > 0 ? json_deep_copy(decision->params) : NULL;
+    launch->requester = mem_printf("policy %s, decision %" PRId64, decision->policy, decision->id);
+    autopilot->flight =
+        (struct flight){.decision = decision->id, .requester = mem_strdup(launch->requester)};
+    autopilot->pending++;
+    return launch;
 }
 
 /* --- stepping -----------------------------------------------------------------------------------
@@ -124,7 +197,7 @@ static void wake_later(struct autopilot *autopilot)
 void autopilot__step(struct autopilot *autopilot)
 {
     struct moment now = autopilot__now(autopilot);
-    bool launches = false;
+    struct launch *launch = NULL;
     size_t count;
     if (!autopilot->engine || autopilot->held)
         return;
@@ -134,18 +207,16 @@ void autopilot__step(struct autopilot *autopilot)
         const struct decision *decision = &decisions[i];
         log_line(level_of(decision), "%s", decision->sentence);
         autopilot__record(autopilot, decision);
-        if (decision->kind == DECISION_RUN) {
-            autopilot__launch_plan(autopilot, decision);
-            launches = true;
-        }
+        if (decision->kind == DECISION_RUN)
+            launch = launch_new(autopilot, decision);
         autopilot->options.on_decision(autopilot->options.data, decision);
     }
     if (count > 0)
         autopilot__remember(autopilot);
     else
         autopilot__remember_soon(autopilot);
-    if (launches)
-        autopilot__launch(autopilot);
+    if (launch)
+        launch_run(launch);
     wake_later(autopilot);
 }
 
@@ -169,8 +240,6 @@ static void foreign(struct autopilot *autopilot, int64_t run, bool disruptive)
     trace(autopilot,
           (struct trace_event){.kind = TRACE_FOREIGN, .yes = run != 0, .disruptive = disruptive});
     decide_foreign_run(autopilot->engine, &now, run != 0, disruptive);
-    if (run)
-        autopilot__launch_give_up(autopilot, "somebody else runs a playbook");
     autopilot__step(autopilot);
 }
 
@@ -179,7 +248,7 @@ void autopilot_run_began(struct autopilot *autopilot, int64_t run, const struct 
 {
     if (!autopilot->engine)
         return; /* of an earlier life: autopilot_resumed tells */
-    if (strcmp(trigger, AUTOPILOT_TRIGGER) == 0 && autopilot->flight.decision) {
+    if (strcmp(trigger, TRIGGER) == 0 && autopilot->flight.decision) {
         autopilot->flight.run = run;
         autopilot__record_run(autopilot, autopilot->flight.decision, run);
     } else {
@@ -204,7 +273,7 @@ void autopilot_run_ended(struct autopilot *autopilot, int64_t run, const char *s
     if (autopilot->foreign_run == run)
         foreign(autopilot, 0, false);
     if (autopilot->flight.run == run && run)
-        autopilot__flight_ends(autopilot, outcome_of(state));
+        flight_ends(autopilot, outcome_of(state));
 }
 
 /* --- what another life left ---------------------------------------------------------------------
@@ -221,7 +290,7 @@ static void on_runs(void *data, const struct err *e, const json_t *list)
         autopilot__landed(autopilot);
         return;
     }
-    enum run_outcome outcome = RUN_FAILED; /* it was never begun */
+    enum run_outcome outcome = e ? RUN_FAILED : RUN_NOT_BEGUN;
     json_array_foreach(e ? NULL : list, i, summary)
     {
         if (strcmp(json_text_at(summary, "requester", ""), autopilot->flight.requester) != 0)
@@ -231,7 +300,7 @@ static void on_runs(void *data, const struct err *e, const json_t *list)
                               json_int_at(summary, "run", 0));
         break;
     }
-    autopilot__flight_ends(autopilot, outcome);
+    flight_ends(autopilot, outcome);
 }
 
 /* Who asked for a decision's run, out of the history. */
@@ -331,7 +400,6 @@ int autopilot_pause(struct autopilot *autopilot, int64_t for_ms, const char *rea
     log_info("paused by %s: %s", who, reason);
     trace(autopilot, (struct trace_event){.kind = TRACE_PAUSE, .span_ms = for_ms, .name = reason});
     decide_pause(autopilot->engine, &now, for_ms == NEVER ? NEVER : now.mono_ms + for_ms, reason);
-    autopilot__launch_give_up(autopilot, "everything is paused");
     autopilot__step(autopilot);
     autopilot__remember(autopilot);
     return 0;
@@ -430,7 +498,6 @@ void autopilot_configure(struct autopilot *autopilot, const struct autopilot_rul
     autopilot->engine = decide_free(autopilot->engine);
     autopilot->rules = *rules;
     autopilot__restore(autopilot);
-    autopilot__launch_give_up(autopilot, "the configuration was read anew");
     autopilot__step(autopilot);
 }
 
@@ -454,14 +521,12 @@ void autopilot__landed(struct autopilot *autopilot)
 void autopilot_hold(struct autopilot *autopilot)
 {
     autopilot->held = true;
-    autopilot__launch_hold(autopilot);
     timer_stop(autopilot->wake);
 }
 
 void autopilot_stop(struct autopilot *autopilot)
 {
     autopilot_hold(autopilot);
-    autopilot__launch_drop(autopilot);
     if (autopilot->engine)
         autopilot__remember(autopilot);
     autopilot->stopped = true;

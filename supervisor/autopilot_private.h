@@ -1,14 +1,11 @@
 /* struct autopilot as its files share it: autopilot.c steps and acts, autopilot_memory.c remembers,
- * autopilot_launch.c makes a run of a decision, autopilot_show.c shows. Private to supervisor/. */
+ * autopilot_show.c shows. Private to supervisor/. */
 #ifndef SUPERVISOR_AUTOPILOT_PRIVATE_H
 #define SUPERVISOR_AUTOPILOT_PRIVATE_H
 
 #include "base/clock.h"
 #include "supervisor/autopilot.h"
 
-#define AUTOPILOT_TRIGGER "policy" /* of the runs that a decision asks for */
-
-struct launch;
 struct trace_file;
 
 /* A decision to run something, from the decision to the end of its run. */
@@ -29,8 +26,7 @@ struct autopilot {
     char *trace_path;         /* NULL: none is written */
     struct trace_file *trace; /* NULL until the engine is made */
     struct flight flight;
-    struct launch *launch; /* the flight's, until its run has begun or is given up; or NULL */
-    int64_t foreign_run;   /* a run that no policy asked for; 0: none */
+    int64_t foreign_run; /* a run that no policy asked for; 0: none */
     bool recalled, resumed;
     int64_t resumed_run; /* of an earlier life, as the runner said */
     json_t *restoring;   /* what was remembered, until the engine is made */
@@ -50,21 +46,6 @@ void autopilot__step(struct autopilot *autopilot);
 
 /* Frees one that has ended when its last pending call has come. */
 void autopilot__landed(struct autopilot *autopilot);
-
-/* The flight is over: the engine is told, and decides anew. */
-void autopilot__flight_ends(struct autopilot *autopilot, enum run_outcome outcome);
-
-/* autopilot_launch.c */
-/* Of a DECISION_RUN: the flight and its launch; then, once the decision is written down, the
- * launch asks the runner. */
-void autopilot__launch_plan(struct autopilot *autopilot, const struct decision *decision);
-void autopilot__launch(struct autopilot *autopilot);
-/* A run that waits for its next try is not begun in this life: the next one finds that out. */
-void autopilot__launch_hold(struct autopilot *autopilot);
-/* Whatever the runner still answers, nobody listens. */
-void autopilot__launch_drop(struct autopilot *autopilot);
-/* A run that waits for its next try is not begun: the flight ends. Else does nothing. */
-void autopilot__launch_give_up(struct autopilot *autopilot, const char *why);
 
 /* autopilot_memory.c */
 void autopilot__recall(struct autopilot *autopilot); /* then autopilot__recalled */

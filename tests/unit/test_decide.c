@@ -115,6 +115,96 @@ START_TEST(each_rung_is_tried_only_after_the_one_before_has_failed)
 }
 END_TEST
 
+/* --- what could not be begun -------------------------------------------------------------------
+ */
+
+START_TEST(a_run_that_could_not_be_begun_is_tried_again_for_half_a_minute)
+{
+    struct fixture f;
+    fixture_begin(&f, LADDER, NULL);
+    hold(&f, 0, 0, 0.9);
+    expect(&f, "0 run full clean 1/3\n");
+    static const int64_t tries_ms[] = {0, 1000, 2000, 4000, 8000, 16000, 32000};
+    for (size_t i = 0; i < 6; i++) {
+        CLEANUP_FREE char *told =
+            mem_printf("%lld refused full not-begun\n%lld run full clean 1/3\n",
+                       (long long)tries_ms[i], (long long)tries_ms[i + 1]);
+        ended(&f, tries_ms[i], "not begun");
+        hold(&f, tries_ms[i], tries_ms[i + 1], 0.9);
+        until(&f, tries_ms[i + 1]);
+        expect(&f, told);
+    }
+    ended(&f, 32000, "not begun"); /* from here on a run that failed: the world decides */
+    hold(&f, 32001, 41999, 0.9);
+    expect(&f, "");
+    until(&f, 42000);
+    expect(&f, "42000 run full restart-leaker 2/3\n");
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(what_could_not_be_begun_is_not_done_when_the_trouble_is_over)
+{
+    struct fixture f;
+    fixture_begin(&f, LADDER, NULL);
+    hold(&f, 0, 0, 0.9);
+    ended(&f, 10, "not begun");
+    number(&f, 500, utilization, 0.2);
+    until(&f, 100000);
+    expect(&f, "0 run full clean 1/3\n10 refused full not-begun\n");
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(what_could_not_be_begun_costs_no_budget)
+{
+    struct fixture f;
+    const struct replay_options one_an_hour = {.decide = {.recoveries = {1, HOUR_MS}}};
+    fixture_begin(&f, FULL "  budget: 1 per 1h\n  ladder: [{run: recover}]\n", &one_an_hour);
+    hold(&f, 0, 0, 0.9);
+    ended(&f, 10, "not begun");
+    tell(&f, "{'at':20,'restart':100}"); /* nor does a new life of the daemon forget the wait */
+    hold(&f, 500, 1010, 0.9);
+    until(&f, 1010);
+    expect(&f, "0 run full recover 1/1\n10 refused full not-begun\n1010 run full recover 1/1\n");
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(what_could_not_be_begun_passes_the_gates_once_more)
+{
+    struct fixture f;
+    fixture_begin(&f, LADDER, NULL);
+    hold(&f, 0, 0, 0.9);
+    ended(&f, 10, "not begun");
+    tell(&f, "{'at':20,'pause':60000,'reason':'deploy'}");
+    hold(&f, 30, 59999, 0.9);
+    expect(&f, "0 run full clean 1/3\n10 refused full not-begun\n20 refused full paused\n");
+    hold(&f, 60000, 60020, 0.9);
+    until(&f, 60020);
+    expect(&f, "60020 run full clean 1/3\n");
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_later_rung_that_could_not_be_begun_is_still_the_one_after_the_first)
+{
+    struct fixture f;
+    fixture_begin(&f, LADDER, NULL);
+    hold(&f, 0, 0, 0.9);
+    ended(&f, 1000, "done");
+    hold(&f, 1001, 11000, 0.9);
+    ended(&f, 11000, "not begun");
+    expect(&f, "0 run full clean 1/3\n11000 run full restart-leaker 2/3\n"
+               "11000 refused full not-begun\n");
+    f.values = true;
+    hold(&f, 11001, 12000, 0.9);
+    until(&f, 12000);
+    expect_has(&f, "restart-leaker (2 of 3), as clean did not help");
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(a_run_that_failed_may_have_helped)
 {
     struct fixture f;
@@ -937,13 +1027,17 @@ UNIT_MAIN(
     "decide", nothing_is_done_until_it_has_settled, it_waits_for_its_time_to_the_millisecond,
     a_moment_below_begins_the_time_anew, what_is_not_known_triggers_nothing, the_first_rung_helps,
     each_rung_is_tried_only_after_the_one_before_has_failed, a_run_that_failed_may_have_helped,
-    only_news_verify, without_a_verification_the_trouble_must_be_gone_at_this_instant,
-    help_that_comes_late_is_help, a_verification_may_ask_for_time,
-    what_does_not_help_for_long_leads_to_the_next_rung, for_half_a_minute_nothing_is_judged,
-    behind_the_last_rung_the_cool_down_is_waited_out, after_the_cool_down_the_ladder_begins_anew,
-    what_goes_away_before_the_next_rung_can_run_is_over, a_spent_budget_calls_a_person_once,
-    who_tries_again_waits_for_the_budget, the_recoveries_of_all_policies_have_one_budget,
-    proof_of_health_arms_it_again, time_arms_it_again_and_nobody_is_called_twice,
+    a_run_that_could_not_be_begun_is_tried_again_for_half_a_minute,
+    what_could_not_be_begun_is_not_done_when_the_trouble_is_over,
+    what_could_not_be_begun_costs_no_budget, what_could_not_be_begun_passes_the_gates_once_more,
+    a_later_rung_that_could_not_be_begun_is_still_the_one_after_the_first, only_news_verify,
+    without_a_verification_the_trouble_must_be_gone_at_this_instant, help_that_comes_late_is_help,
+    a_verification_may_ask_for_time, what_does_not_help_for_long_leads_to_the_next_rung,
+    for_half_a_minute_nothing_is_judged, behind_the_last_rung_the_cool_down_is_waited_out,
+    after_the_cool_down_the_ladder_begins_anew, what_goes_away_before_the_next_rung_can_run_is_over,
+    a_spent_budget_calls_a_person_once, who_tries_again_waits_for_the_budget,
+    the_recoveries_of_all_policies_have_one_budget, proof_of_health_arms_it_again,
+    time_arms_it_again_and_nobody_is_called_twice,
     a_run_that_a_person_aborts_is_not_followed_by_another, ask_waits_for_an_answer_at_every_rung,
     a_question_that_comes_and_goes_rings_once, a_hand_over_after_a_question_is_news,
     an_answer_that_comes_too_late_is_refused, observe_says_what_it_would_have_done_once,
