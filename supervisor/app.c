@@ -249,6 +249,8 @@ static void on_ready(void *data)
 {
     const struct app *app = data;
     lookout_begin(app->lookout);
+    if (app->on_ready)
+        app->on_ready(app->on_ready_data);
 }
 
 static void on_decision(void *data, const struct decision *decision)
@@ -301,6 +303,8 @@ int app_new(struct loop *loop, const struct app_options *options, struct app **r
     app->state_dir = mem_strdup(options->state_dir);
     app->standalone = options->standalone;
     app->mode = options->mode;
+    app->on_ready = options->on_ready;
+    app->on_ready_data = options->data;
     app->started_wall_ms = clock_wall_ms();
     app->reloaded_wall_ms = app->started_wall_ms;
     app->lock_fd = -1;
@@ -332,6 +336,11 @@ int app_new(struct loop *loop, const struct app_options *options, struct app **r
     runner_resume(app->runner, on_resumed, app);
     *ret = app;
     return 0;
+}
+
+const struct config *app_config(const struct app *app)
+{
+    return app->config;
 }
 
 bool app_is_resuming(const struct app *app)

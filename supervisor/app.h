@@ -20,12 +20,18 @@ struct app_options {
     const char *state_dir;
     bool standalone;       /* for one command: no lifeline kept, nothing watched, no policy */
     enum policy_mode mode; /* no policy does more, whatever the configuration says: --mode */
+    /* Called once, by the loop, when what earlier lives left has been read: who asks sooner about
+     * policies is refused. May be NULL; not called when standalone. */
+    loop_fn on_ready;
+    void *data;
 };
 
 /* ERR_CONFLICT when the lock is held ("a supervisor runs already: pid …"), ERR_PERMISSION and
  * others with the command that mends it. Connects in the background: an engine that is not there
  * yet is no failure here. */
 int app_new(struct loop *loop, const struct app_options *options, struct app **ret, struct err *e);
+
+const struct config *app_config(const struct app *app); /* borrowed till the next app_reload */
 
 /* Swaps the configuration (taken over). A run that is under way keeps the plan it has. */
 void app_reload(struct app *app, struct config *config);

@@ -34,6 +34,8 @@ struct app {
     struct news *news;
     struct tally *tally;
     enum policy_mode mode; /* --mode */
+    loop_fn on_ready;
+    void *on_ready_data;
 
     char *project; /* of the stack, as last seen; or NULL */
     bool looking;  /* the stack is being loaded to aim at the database */

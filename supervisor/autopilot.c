@@ -332,8 +332,11 @@ static void begin(struct autopilot *autopilot)
         autopilot->flight = (struct flight){.decision = decision,
                                             .run = autopilot->resumed_run,
                                             .requester = requester_of(autopilot, decision)};
-        /* One run at a time: what is carried on beside a decision's run is that run. */
-        if (!autopilot->resumed_run) {
+        /* One run at a time: what is carried on beside a decision's run is that run. (The life that
+         * began it may have had no time left to note it.) */
+        if (autopilot->resumed_run) {
+            autopilot__record_run(autopilot, decision, autopilot->resumed_run);
+        } else {
             autopilot->pending++;
             journal_list(autopilot->options.journal, RUNS_LOOKED_AT, on_runs, autopilot);
         }

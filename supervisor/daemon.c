@@ -25,8 +25,12 @@ struct daemon {
     struct ways_in *ways_in;
     struct watchdog *watchdog;
     struct daemon_signal signals[4];
+    struct timer *patience; /* with what earlier lives left: see open_ways_in */
+    int code;               /* of exit */
     bool stopping;
 };
+
+enum { PATIENCE_MS = 3000 };
 
 /* --- what the signals ask for -------------------------------------------------------------------
  */
@@ -52,6 +56,7 @@ static void daemon_stop(struct daemon *daemon)
     log_info("stopping");
     sd_stopping();
     watchdog_ending(daemon->watchdog);
+    daemon->patience = timer_free(daemon->patience);
     daemon->ways_in = ways_in_close(daemon->ways_in);
     app_shutdown(daemon->app, on_app_stopped, daemon);
 }
@@ -173,6 +178,32 @@ static int exit_code_of(const struct err *e)
     }
 }
 
+/* Not before what earlier lives left has been read: whoever asks as soon as there is a socket, or
+ * the service has started, is answered and not told to come again. A disk that hangs keeps nobody
+ * waiting for long. */
+static void open_ways_in(void *data)
+{
+    struct daemon *daemon = data;
+    struct err e;
+    daemon->patience = timer_free(daemon->patience);
+    if (ways_in_open(daemon->loop, daemon->options->socket_path, app_config(daemon->app), app_ops(),
+                     daemon->app, &daemon->ways_in, &e) == 0) {
+        sd_ready("watching");
+        return;
+    }
+    log_err(LOG_LEVEL_ERROR, "cannot start", &e);
+    daemon->code = exit_code_of(&e);
+    daemon_stop(daemon);
+}
+
+/* By the loop: the application is in the middle of its own beginning. */
+static void on_ready(void *data)
+{
+    struct daemon *daemon = data;
+    if (daemon->patience)
+        timer_start(daemon->patience, 0);
+}
+
 /* The configuration is the application's from here on. */
 static int daemon_serve(struct daemon *daemon, struct config *config)
 {
@@ -180,25 +211,20 @@ static int daemon_serve(struct daemon *daemon, struct config *config)
     const struct app_options app_options = {.config = config,
                                             .docker_host = daemon->options->docker_host,
                                             .state_dir = daemon->options->state_dir,
-                                            .mode = daemon->options->mode};
+                                            .mode = daemon->options->mode,
+                                            .on_ready = on_ready,
+                                            .data = daemon};
     if (app_new(daemon->loop, &app_options, &daemon->app, &e) != 0) {
         log_err(LOG_LEVEL_ERROR, "cannot start", &e);
         return exit_code_of(&e);
     }
     watch_signals(daemon);
     daemon->watchdog = open_watchdog(daemon);
-    int code = WIRE_EXIT_DONE;
-    if (ways_in_open(daemon->loop, daemon->options->socket_path, config, app_ops(), daemon->app,
-                     &daemon->ways_in, &e) != 0) {
-        log_err(LOG_LEVEL_ERROR, "cannot start", &e);
-        code = exit_code_of(&e);
-        daemon_stop(daemon);
-    } else {
-        sd_ready("watching");
-    }
+    daemon->patience = timer_new(daemon->loop, open_ways_in, daemon);
+    timer_start(daemon->patience, PATIENCE_MS);
     loop_run(daemon->loop);
     app_free(daemon->app);
-    return code;
+    return daemon->code;
 }
 
 int daemon_run(const struct daemon_options *options)
