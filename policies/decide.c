@@ -163,17 +163,18 @@ static void begin_anew(struct decide *engine)
     }
 }
 
-/* As if it had not been decided, but for a wait that doubles. False: it has been tried for long
- * enough. */
+/* As if it had not been decided, but for a wait that doubles. False: that has gone on for long
+ * enough, whatever the policy wanted to run in the meantime. */
 static bool take_back(struct decide *engine, struct track *track)
 {
     int64_t now_ms = engine->now.mono_ms;
-    if (track->not_begun_ms == NEVER)
+    if (track->not_begun_ms == NEVER || now_ms - track->again_ms > NOT_BEGUN_FORGET_MS)
         track->not_begun_ms = now_ms;
     int64_t tried_ms = now_ms - track->not_begun_ms;
+    track->again_ms = now_ms;
     if (tried_ms >= NOT_BEGUN_MAX_MS)
         return false;
-    track->again_ms = now_ms + (tried_ms > SECOND_MS ? tried_ms : SECOND_MS);
+    track->again_ms += tried_ms > SECOND_MS ? tried_ms : SECOND_MS;
     track->tried = track->tried_before;
     window_take_back(&track->runs, &track->policy->budget);
     if (engine->run_disruptive)
@@ -181,6 +182,17 @@ static bool take_back(struct decide *engine, struct track *track)
     decide__move(engine, track, ON_NOT_BEGUN);
     track->relapsed = track->relapsed_before;
     return true;
+}
+
+static void has_ended(struct decide *engine, struct track *track, enum run_outcome outcome)
+{
+    track->run_ok = outcome == RUN_DONE;
+    track->aborted = outcome == RUN_ABORTED;
+    if (outcome != RUN_NOT_BEGUN) {
+        track->not_begun_ms = NEVER;
+        track->again_ms = INT64_MIN;
+    }
+    decide__move(engine, track, outcome == RUN_ABORTED ? ON_ABORTED : ON_ENDED);
 }
 
 static struct track *find_running(struct decide *engine, int64_t decision)
@@ -204,11 +216,8 @@ bool decide_run_ended(struct decide *engine, const struct moment *now, int64_t d
     engine->changed_ms = now->mono_ms;
     if (engine->run_disruptive)
         begin_anew(engine);
-    if (track) {
-        track->run_ok = outcome == RUN_DONE;
-        track->aborted = outcome == RUN_ABORTED;
-        decide__move(engine, track, outcome == RUN_ABORTED ? ON_ABORTED : ON_ENDED);
-    }
+    if (track)
+        has_ended(engine, track, outcome);
     return true;
 }
 

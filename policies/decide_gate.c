@@ -61,9 +61,16 @@ static bool reconsider(struct decide *engine, struct track *track)
         return relapse_truth(engine, track) == TRUTH_FALSE &&
                decide__healed(engine, track, "it went away before anything more was done");
     if (engine->changed_ms >= track->verdict_ms && decide__observed(track, tried)) {
-        track->rung = tried;
-        decide__move(engine, track, ON_DISTURBED);
-        return true;
+        /* Since then, and not since now: a run may have been about to begin, which was none. */
+        track->verify_from_ms = engine->changed_ms;
+        if (engine->now.mono_ms - engine->changed_ms < track->policy->rungs[tried].within_ms) {
+            track->rung = tried;
+            decide__move(engine, track, ON_DISTURBED);
+            track->verify_from_ms = engine->changed_ms;
+            return true;
+        }
+        track->rung = tried + 1; /* it has had its time again, in vain */
+        track->verdict_ms = engine->now.mono_ms;
     }
     return decide__observed(track, tried) && decide__verified(engine, track, tried) == TRUTH_TRUE &&
            decide__healed(engine, track, "it is over, later than allowed for");
@@ -98,8 +105,14 @@ static bool pass_time(struct decide *engine, struct track *track)
                        engine->pause_reason);
         return false;
     }
+    char wait[DURATION_MAX];
+    /* Due before the host's start, for a run that could not be begun. */
+    if (track->tried < 0 && engine->now.mono_ms < track->settled_ms) {
+        decide__refuse(engine, track, REFUSAL_SETTLING, "does nothing for %s after a start",
+                       duration_text(track->policy->settle_ms, wait));
+        return false;
+    }
     if (engine->now.mono_ms < track->again_ms) {
-        char wait[DURATION_MAX];
         decide__refuse(engine, track, REFUSAL_NOT_BEGUN,
                        "its run could not be begun; it is tried again in %s",
                        duration_text(track->again_ms - engine->now.mono_ms, wait));

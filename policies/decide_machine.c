@@ -89,13 +89,6 @@ enum decide_state decide__state_parse(const char *name)
     return STATE_NONE;
 }
 
-/* Between the tries to begin one and the same run. */
-static bool goes_on_trying(enum decide_event event)
-{
-    return event == ON_STARTED || event == ON_NOT_BEGUN || event == ON_ASKED ||
-           event == ON_APPROVED;
-}
-
 void decide__move(struct decide *engine, struct track *track, enum decide_event event)
 {
     enum decide_state next = moves[track->state][event];
@@ -115,10 +108,6 @@ void decide__move(struct decide *engine, struct track *track, enum decide_event 
         track->rung = 0;
     if (next != STATE_DUE && next != STATE_ASKING)
         track->relapsed = false;
-    if (!goes_on_trying(event)) {
-        track->not_begun_ms = NEVER;
-        track->again_ms = INT64_MIN;
-    }
     track->helped = event == ON_HEALED;
     track->approved = event == ON_APPROVED || event == ON_NOT_BEGUN;
 }

@@ -71,7 +71,7 @@ struct track {
     json_t *asked;        /* the settings that the last question showed; NULL: none was put */
     bool aborted, denied; /* HANDED: what a person did, to be told in the next step */
     int64_t not_begun_ms; /* its run could not be begun, for the first time; NEVER */
-    int64_t again_ms;     /* DUE: not to be tried sooner */
+    int64_t again_ms;     /* nothing is run sooner, for that reason */
     int tried_before;     /* RUNNING: what `tried` and `relapsed` were, should it not be begun */
     bool relapsed_before;
     int64_t decision;     /* of the run or the question that is under way */
@@ -89,7 +89,8 @@ enum {
     HISTORY_MAX = 64,
     /* Rates count over so long: what they say sooner after a run is of the time before it. */
     RELAPSE_AFTER_MS = RATE_SPAN_MS,
-    NOT_BEGUN_MAX_MS = 30 * SECOND_MS
+    NOT_BEGUN_MAX_MS = 30 * SECOND_MS,
+    NOT_BEGUN_FORGET_MS = 60 * SECOND_MS /* without a try: the next one is a first one */
 };
 
 struct decide {

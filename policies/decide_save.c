@@ -251,8 +251,10 @@ static void track_restore(struct track *track, const json_t *saved, const struct
     if (same_definition(track, saved) && !how->new_boot)
         restore_seen(track, saved, how->shift_ms);
     restore_climb(track, saved, how->shift_ms);
-    if (track->again_ms > how->now->mono_ms + NOT_BEGUN_MAX_MS)
-        track->again_ms = how->now->mono_ms; /* damaged: no wait is that long */
+    if (how->new_boot || track->again_ms > how->now->mono_ms + 2 * (int64_t)NOT_BEGUN_MAX_MS) {
+        track->not_begun_ms = NEVER; /* another world; or damaged: no wait is that long */
+        track->again_ms = INT64_MIN;
+    }
     track->state = state;
     track->since_ms = get_instant(saved, "since", how->now->mono_ms, how->shift_ms);
     track->settled_ms = how->new_boot ? how->now->mono_ms + track->policy->settle_ms

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { RUNS_KEPT = 512, RELAPSE_MS = 30000 };
+enum { RUNS_KEPT = 512, RELAPSE_MS = 30000, NOT_BEGUN_MAX_MS = 30000, NOT_BEGUN_FORGET_MS = 60000 };
 
 /* Where a policy stands, by what it said. */
 enum stand {
@@ -37,6 +37,9 @@ struct docket {
     int asked_rung;
     int64_t asked_id, asked_ms;
     bool answered_no;
+    bool doubted;     /* the last run could not be begun, */
+    int64_t doubt_ms; /* for the first time at, */
+    int64_t again_ms; /* and is not tried sooner than */
 };
 
 struct judge {
@@ -46,6 +49,7 @@ struct judge {
     struct judge_tally *tally;
     struct scene scene;
     struct docket dockets[LIFE_POLICIES];
+    struct docket before; /* the run that is under way: its policy's docket */
     int64_t recoveries[RUNS_KEPT];
     int recovery_count;
     /* runs */
@@ -174,9 +178,39 @@ static void begin_anew(struct judge *judge, int64_t at_ms)
         judge->dockets[i].held_ms = NEVER;
 }
 
+/* As if it had not been decided. False: it has been tried for long enough. */
+static bool take_back(struct judge *judge, int64_t at_ms)
+{
+    struct docket *docket = &judge->dockets[judge->own];
+    if (!docket->doubted || at_ms - docket->again_ms > NOT_BEGUN_FORGET_MS)
+        docket->doubt_ms = at_ms;
+    int64_t tried_ms = at_ms - docket->doubt_ms;
+    docket->doubted = true;
+    docket->again_ms = at_ms;
+    if (tried_ms >= NOT_BEGUN_MAX_MS)
+        return false;
+    docket->again_ms += later(tried_ms, SECOND_MS);
+    for (int i = 0; judge->own_disruptive && i < LIFE_POLICIES; i++)
+        judge->dockets[i].held_ms =
+            NEVER; /* nobody looked, though there was nothing to be blind for */
+    judge->before.doubted = true;
+    judge->before.doubt_ms = docket->doubt_ms;
+    judge->before.again_ms = docket->again_ms;
+    judge->before.held_ms = docket->held_ms;
+    *docket = judge->before;
+    docket->asked = false; /* the answer stands */
+    if (judge->own_disruptive && judge->recovery_count > 0)
+        judge->recovery_count--;
+    judge->own = -1;
+    return true;
+}
+
 static void end_own_run(struct judge *judge, int64_t at_ms, enum run_outcome outcome)
 {
     struct docket *docket = &judge->dockets[judge->own];
+    if (outcome == RUN_NOT_BEGUN && take_back(judge, at_ms))
+        return;
+    docket->doubted = docket->doubted && outcome == RUN_NOT_BEGUN;
     docket->stand = STAND_VERIFYING;
     docket->run_end_ms = at_ms;
     docket->outcome = outcome;
@@ -262,6 +296,7 @@ static void boot(struct judge *judge, const struct life_event *event)
         if (docket->stand != STAND_RUNNING)
             docket->passed = 0;
         docket->sealed = true;
+        docket->doubted = false;
         docket->asked = docket->approved = false;
         docket->held_ms = NEVER;
     }
@@ -474,7 +509,8 @@ static void check_trigger(struct judge *judge, const struct decision *decision, 
         return;
     if (trouble(judge, policy) != TRUTH_TRUE)
         fault(judge, decision, "its condition is not true");
-    else if (judge->scene.now_ms - judge->dockets[place].held_ms < wanted_ms(policy))
+    else if (!judge->dockets[place].doubted && /* it had been, before the run that was none */
+             judge->scene.now_ms - judge->dockets[place].held_ms < wanted_ms(policy))
         fault(judge, decision, "its condition has not been true for long enough");
 }
 
@@ -515,8 +551,11 @@ static void decide_run(struct judge *judge, const struct decision *decision, int
     check_rung(judge, decision, place);
     if (policy->mode == MODE_OBSERVE || policy->mode == MODE_OFF)
         fault(judge, decision, "it may not act");
+    if (docket->doubted && judge->scene.now_ms < docket->again_ms)
+        fault(judge, decision, "it could not be begun a moment ago");
     if (policy->mode == MODE_ASK && !(docket->approved && docket->asked_rung == decision->rung))
         fault(judge, decision, "nobody approved it");
+    judge->before = *docket;
     judge->tally->runs++;
     judge->tally->next_rungs += decision->rung > 1;
     docket->stand = STAND_RUNNING;
@@ -810,6 +849,8 @@ static bool gates_open(const struct judge *judge, int place)
     const struct life_policy *policy = &judge->story->policies[place];
     if (policy->mode == MODE_OBSERVE || policy->rung_count == 0)
         return true;
+    if (judge->dockets[place].doubted && judge->scene.now_ms < judge->dockets[place].again_ms)
+        return false;
     return judge->own < 0 && !judge->foreign && !earlier_one_verifies(judge, place) &&
            budget_left(judge, place) > 0 && recoveries_left(judge);
 }

@@ -173,8 +173,8 @@ static void make_span(struct dice *dice, struct life_event *event)
 
 static struct life_event make_event(struct dice *dice)
 {
-    static const enum run_outcome outcomes[] = {RUN_DONE, RUN_DONE, RUN_DONE, RUN_FAILED,
-                                                RUN_ABORTED};
+    static const enum run_outcome outcomes[] = {
+        RUN_DONE, RUN_DONE, RUN_DONE, RUN_FAILED, RUN_ABORTED, RUN_NOT_BEGUN, RUN_NOT_BEGUN};
     static const enum life_kind kinds[] = {
         LIFE_RUN,     LIFE_RUN,     LIFE_RUN,     LIFE_RUN,     LIFE_RUN,   LIFE_RUN,
         LIFE_RUN,     LIFE_RUN,     LIFE_RUN,     LIFE_FOREIGN, LIFE_PAUSE, LIFE_RESUME,
