@@ -196,7 +196,8 @@ static void tell_unreadable(const json_t *record, const struct err *e)
         log_error("run %" PRId64 " (%s) of %s may have stopped%s%s", json_int_at(record, "run", 0),
                   json_text_at(record, "plan/playbook", "?"),
                   json_text_at(record, "plan/project", "?"),
-                  json_is_array(actions) ? buf_text(&who) : " what cannot be read any more",
+                  json_is_array(actions) ? who.len ? buf_text(&who) : " nobody"
+                                         : " what cannot be read any more",
                   who.overflowed ? " and others" : "");
     buf_free(&who);
 }

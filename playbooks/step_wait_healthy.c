@@ -16,7 +16,7 @@ enum { INSPECT_MS = 5000, LOOK_ANYWAY_MS = 5000 };
 
 /* When its last check was seen to have ended, by the loop's clock: the engine's may be wrong. */
 struct healthy_work {
-    int64_t checked_ns;
+    int64_t checked_ns, started_ns;
     int64_t seen_ms;
     bool told;
 };
@@ -47,8 +47,10 @@ static int64_t silent_ms(struct action_run *a, const struct container *c)
     struct healthy_work *work = a->work;
     int64_t now_ms = loop_now(a->run->loop);
     int64_t due_ms = c->health_interval_ms + c->health_timeout_ms + 2 * (int64_t)LOOK_ANYWAY_MS;
-    if (c->state != CONTAINER_RUNNING || c->checked_ns != work->checked_ns || !work->seen_ms) {
+    if (c->state != CONTAINER_RUNNING || c->checked_ns != work->checked_ns ||
+        c->started_ns != work->started_ns || !work->seen_ms) {
         work->checked_ns = c->checked_ns;
+        work->started_ns = c->started_ns;
         work->seen_ms = now_ms;
     }
     return now_ms - work->seen_ms > due_ms ? now_ms - work->seen_ms : 0;

@@ -164,10 +164,13 @@ static void begin_anew(struct decide *engine)
 }
 
 /* As if it had not been decided, but for a wait that doubles. False: that has gone on for long
- * enough, whatever the policy wanted to run in the meantime. */
+ * enough, whatever the policy wanted to run in the meantime; or the world in which it was decided,
+ * or its ladder, is gone. */
 static bool take_back(struct decide *engine, struct track *track)
 {
     int64_t now_ms = engine->now.mono_ms;
+    if (track->uprooted)
+        return false;
     if (track->not_begun_ms == NEVER || now_ms - track->again_ms > NOT_BEGUN_FORGET_MS)
         track->not_begun_ms = now_ms;
     int64_t tried_ms = now_ms - track->not_begun_ms;
@@ -181,6 +184,7 @@ static bool take_back(struct decide *engine, struct track *track)
         window_take_back(&engine->recoveries, &engine->options.recoveries);
     decide__move(engine, track, ON_NOT_BEGUN);
     track->relapsed = track->relapsed_before;
+    track->approved = track->approved_before;
     return true;
 }
 
@@ -188,6 +192,7 @@ static void has_ended(struct decide *engine, struct track *track, enum run_outco
 {
     track->run_ok = outcome == RUN_DONE;
     track->aborted = outcome == RUN_ABORTED;
+    track->uprooted = false;
     if (outcome != RUN_NOT_BEGUN) {
         track->not_begun_ms = NEVER;
         track->again_ms = INT64_MIN;
@@ -211,6 +216,8 @@ bool decide_run_ended(struct decide *engine, const struct moment *now, int64_t d
         return false;
     struct track *track = find_running(engine, decision);
     engine->run_decision = 0;
+    if (outcome == RUN_NOT_BEGUN && !track && engine->run_disruptive)
+        window_take_back(&engine->recoveries, &engine->options.recoveries);
     if (outcome == RUN_NOT_BEGUN && (!track || take_back(engine, track)))
         return true;
     engine->changed_ms = now->mono_ms;

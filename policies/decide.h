@@ -10,21 +10,21 @@
  *                            ▼  │     ▼           ▼ none left
  *                           asking    └────────► handed ─► watching (re-armed)
  *
- *  - **due**: the condition has held for its time. The gates are asked in this order: paused,
- *    time window (before the first run only), another run, budget of the policy, recoveries of all
- *    policies. A gate that is shut is reported once; the policy stays due until it opens or the
- *    trouble is over. So it does when its run could not be begun: it is tried again for
- *    NOT_BEGUN_MAX_MS, ever later, before that counts as a run that failed. A spent budget ends the
- * climb: a person is called (`then: again`: it waits). A rung whose settings name an observation
- * without a value is passed over.
+ *  - **due**: the condition has held for its time. The gates are asked in this order: paused, the
+ *    wait after a run that could not be begun, time window (before the first run only), another
+ *    run, budget of the policy, recoveries of all policies. A gate that is shut is reported once;
+ *    the policy stays due until it opens or the trouble is over. A spent budget ends the climb: a
+ *    person is called (`then: again`: it waits). A rung whose settings name an observation without
+ *    a value is passed over.
  *  - **running**: one run at a time over all policies. The budget is charged when the decision is
- *    made, and given back only for a run that was not begun; write decide_save down before acting
- *    on it.
+ *    made; write decide_save down before acting on it. A run that was not begun is as if it had not
+ *    been decided: the budget is given back and the policy due again, after a wait that doubles.
+ *    When tries that follow one another have gone on for NOT_BEGUN_MAX_MS it counts as a run that
+ *    failed; so it does at once across a boot, and when its ladder is another one by now.
  *  - **verifying**: values from before the end of the run do not count. The rung helped when its
- *    verification is true within its time; else the next one is due. A run that failed is
- *    verified like any other: the world decides. Another run, or a pause, in the meantime: its time
- *    begins anew. While a policy verifies, those after it in the
- *    list wait; those before it do not.
+ *    verification is true within its time; else the next one is due. A run that failed is verified
+ *    like any other: the world decides. Another run, or a pause, in the meantime: its time begins
+ *    anew. While a policy verifies, those after it in the list wait; those before it do not.
  *  - **cooling**: it helped. Is the trouble there again before the cool-down is over (but not
  *    within RATE_SPAN_MS: until then rates count what was before), the rung has not helped after
  *    all, and the next one is due; behind the last rung the cool-down is waited out.

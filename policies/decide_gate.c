@@ -61,16 +61,20 @@ static bool reconsider(struct decide *engine, struct track *track)
         return relapse_truth(engine, track) == TRUTH_FALSE &&
                decide__healed(engine, track, "it went away before anything more was done");
     if (engine->changed_ms >= track->verdict_ms && decide__observed(track, tried)) {
-        /* Since then, and not since now: a run may have been about to begin, which was none. */
-        track->verify_from_ms = engine->changed_ms;
-        if (engine->now.mono_ms - engine->changed_ms < track->policy->rungs[tried].within_ms) {
+        bool has_time =
+            engine->now.mono_ms - engine->changed_ms < track->policy->rungs[tried].within_ms;
+        if (has_time || track->state == STATE_ASKING) {
             track->rung = tried;
             decide__move(engine, track, ON_DISTURBED);
-            track->verify_from_ms = engine->changed_ms;
-            return true;
+        } else { /* it has had its time again, in vain */
+            track->verdict_ms = engine->now.mono_ms;
+            if (tried + 1 < track->policy->rung_count)
+                track->rung = tried + 1;
         }
-        track->rung = tried + 1; /* it has had its time again, in vain */
-        track->verdict_ms = engine->now.mono_ms;
+        /* Since then, and not since now: a run may have been about to begin, which was none. */
+        track->verify_from_ms = engine->changed_ms;
+        if (track->state == STATE_VERIFYING)
+            return true;
     }
     return decide__observed(track, tried) && decide__verified(engine, track, tried) == TRUTH_TRUE &&
            decide__healed(engine, track, "it is over, later than allowed for");
@@ -106,12 +110,6 @@ static bool pass_time(struct decide *engine, struct track *track)
         return false;
     }
     char wait[DURATION_MAX];
-    /* Due before the host's start, for a run that could not be begun. */
-    if (track->tried < 0 && engine->now.mono_ms < track->settled_ms) {
-        decide__refuse(engine, track, REFUSAL_SETTLING, "does nothing for %s after a start",
-                       duration_text(track->policy->settle_ms, wait));
-        return false;
-    }
     if (engine->now.mono_ms < track->again_ms) {
         decide__refuse(engine, track, REFUSAL_NOT_BEGUN,
                        "its run could not be begun; it is tried again in %s",
@@ -201,6 +199,7 @@ static bool run(struct decide *engine, struct track *track, json_t *params)
     track->run_ok = false;
     track->tried_before = track->tried;
     track->relapsed_before = track->relapsed;
+    track->approved_before = track->approved;
     track->tried = (int)track->rung;
     decide__move(engine, track, ON_STARTED);
     track->decision = engine->run_decision;

@@ -109,7 +109,7 @@ void decide__move(struct decide *engine, struct track *track, enum decide_event 
     if (next != STATE_DUE && next != STATE_ASKING)
         track->relapsed = false;
     track->helped = event == ON_HEALED;
-    track->approved = event == ON_APPROVED || event == ON_NOT_BEGUN;
+    track->approved = event == ON_APPROVED;
 }
 
 char *decide_mermaid(void)

@@ -62,6 +62,8 @@ static json_t *track_save(const struct track *track)
     json_set_bool(saved, "relapsed", track->relapsed);
     json_set_int(saved, "tried_before", track->tried_before);
     json_set_bool(saved, "relapsed_before", track->relapsed_before);
+    json_set_bool(saved, "approved_before", track->approved_before);
+    json_set_bool(saved, "uprooted", track->uprooted);
     set_instant(saved, "not_begun", track->not_begun_ms);
     set_instant(saved, "again", track->again_ms);
     json_set_bool(saved, "helped", track->helped);
@@ -186,6 +188,7 @@ static void restore_climb(struct track *track, const json_t *saved, int64_t shif
     track->relapsed = json_bool_at(saved, "relapsed", false);
     track->tried_before = rung_at(track, saved, "tried_before");
     track->relapsed_before = json_bool_at(saved, "relapsed_before", false);
+    track->approved_before = json_bool_at(saved, "approved_before", false);
     track->not_begun_ms = get_instant(saved, "not_begun", NEVER, shift_ms);
     track->again_ms = get_instant(saved, "again", INT64_MIN, shift_ms);
     track->run_ok = json_bool_at(saved, "run_ok", false);
@@ -238,6 +241,18 @@ static bool state_fits(const struct track *track, const json_t *saved, enum deci
     return rungs_exist(track, saved, state) && (outlasts(state) || same_definition(track, saved));
 }
 
+/* Of another world; or damaged: no try is of the future, and no wait that long. */
+static void forget_tries(struct track *track, const struct restoring *how)
+{
+    int64_t now_ms = how->now->mono_ms;
+    bool good = track->not_begun_ms <= now_ms && track->again_ms >= track->not_begun_ms &&
+                track->again_ms <= now_ms + 2 * (int64_t)NOT_BEGUN_MAX_MS;
+    if (how->new_boot || !good) {
+        track->not_begun_ms = NEVER;
+        track->again_ms = INT64_MIN;
+    }
+}
+
 static void track_restore(struct track *track, const json_t *saved, const struct restoring *how)
 {
     enum decide_state state = decide__state_parse(json_text_at(saved, "state", NULL));
@@ -251,10 +266,9 @@ static void track_restore(struct track *track, const json_t *saved, const struct
     if (same_definition(track, saved) && !how->new_boot)
         restore_seen(track, saved, how->shift_ms);
     restore_climb(track, saved, how->shift_ms);
-    if (how->new_boot || track->again_ms > how->now->mono_ms + 2 * (int64_t)NOT_BEGUN_MAX_MS) {
-        track->not_begun_ms = NEVER; /* another world; or damaged: no wait is that long */
-        track->again_ms = INT64_MIN;
-    }
+    forget_tries(track, how);
+    track->uprooted = state == STATE_RUNNING && (json_bool_at(saved, "uprooted", false) ||
+                                                 how->new_boot || !same_definition(track, saved));
     track->state = state;
     track->since_ms = get_instant(saved, "since", how->now->mono_ms, how->shift_ms);
     track->settled_ms = how->new_boot ? how->now->mono_ms + track->policy->settle_ms

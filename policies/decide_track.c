@@ -37,10 +37,9 @@ void decide__evaluate(struct decide *engine, struct track *track)
         return;
     }
     if (decide__disrupted(engine))
-        condition_state_reset(track->when);
-    else
-        track->truth =
-            condition_eval(policy->when, track->when, engine->board, now_ms, engine->calm_ms);
+        return; /* when that is over all begins anew; unless it was not begun: then nothing was */
+    track->truth =
+        condition_eval(policy->when, track->when, engine->board, now_ms, engine->calm_ms);
     follow(&track->held_since_ms, track->truth == TRUTH_TRUE, now_ms);
     follow(&track->healthy_since_ms, track->truth == TRUTH_FALSE && !track->alert_firing, now_ms);
 }
@@ -52,7 +51,8 @@ static bool held_for(int64_t since_ms, int64_t span_ms, int64_t now_ms)
 
 static bool condition_holds(const struct decide *engine, const struct track *track)
 {
-    return held_for(track->held_since_ms, track->policy->for_ms, engine->now.mono_ms);
+    return track->truth == TRUTH_TRUE &&
+           held_for(track->held_since_ms, track->policy->for_ms, engine->now.mono_ms);
 }
 
 bool decide__schedule_due(const struct decide *engine, const struct track *track)
@@ -128,10 +128,16 @@ void decide__drop_incident(struct track *track)
         decide__finish_incident(track);
 }
 
+/* What it was before a disruptive run says nothing now. */
+static bool is_blind(const struct decide *engine, const struct track *track)
+{
+    return track->policy->when && decide__disrupted(engine);
+}
+
 /* An incident that no climb has ended is over when the trouble stays away. */
 static void look_at_incident(struct decide *engine, struct track *track)
 {
-    if (!track->incident || engine->paused ||
+    if (!track->incident || engine->paused || is_blind(engine, track) ||
         !held_for(track->healthy_since_ms, track->policy->rearm_healthy_ms, engine->now.mono_ms))
         return;
     if (track->notice != NOTICE_NONE)
@@ -352,7 +358,7 @@ static bool wait_for_rearm(struct decide *engine, struct track *track)
     if (engine->paused)
         return false;
     int64_t healthy_ms = later(track->since_ms, track->healthy_since_ms);
-    if (held_for(healthy_ms, policy->rearm_healthy_ms, now_ms)) {
+    if (!is_blind(engine, track) && held_for(healthy_ms, policy->rearm_healthy_ms, now_ms)) {
         if (track->notice != NOTICE_NONE)
             decide__say(engine, track, DECISION_HEALED, "it is over")->notify = true;
         decide__move(engine, track, ON_REARMED);

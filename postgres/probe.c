@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { SETTLE_MS = 1000 }; /* a connection is taken, or refused, in less */
+
 struct probe {
     struct db__job job; /* first: the operation */
     struct db__turn turn;
@@ -156,7 +158,8 @@ static void on_granted(void *data)
     struct probe *probe = data;
     struct db *db = probe->job.db;
     probe->granted_ms = loop_now(db->loop);
-    if (probe->queued && others_met_no_answer(probe)) /* too little time may be left to learn it */
+    bool too_late = db__left_ms(db, probe->until_ms) < SETTLE_MS; /* to learn it by itself */
+    if (probe->queued && too_late && others_met_no_answer(probe))
         probe->accepted = db->slots.left_in == DB__SILENCE_ACCEPTED;
     probe->turn.login = probe->session = db__session_new(db->loop, db->target, &handler, probe);
 }

@@ -113,12 +113,20 @@ static void flight_ends(struct autopilot *autopilot, enum run_outcome outcome)
     autopilot__remember(autopilot);
 }
 
-/* What makes no sense now makes none in a moment. */
-static enum run_outcome outcome_of_refusal(const struct err *e)
+/* What the moment forbids may do in another; what the plan or the request forbids will not. */
+static enum run_outcome outcome_of_refusal(const struct autopilot *autopilot, const struct err *e)
 {
-    bool for_good =
-        e->code == ERR_INVALID || e->code == ERR_NOT_FOUND || e->code == ERR_UNSUPPORTED;
-    return for_good ? RUN_FAILED : RUN_NOT_BEGUN;
+    switch (e->code) {
+    case ERR_INVALID:
+    case ERR_NOT_FOUND:
+    case ERR_UNSUPPORTED:
+        return RUN_FAILED;
+    case ERR_CONFLICT:
+    case ERR_REFUSED: /* by somebody else's run, or of what the plan cannot act on */
+        return autopilot->foreign_run || autopilot->held ? RUN_NOT_BEGUN : RUN_FAILED;
+    default:
+        return RUN_NOT_BEGUN;
+    }
 }
 
 static void on_run_started(void *data, const struct err *e, int64_t run, bool joined,
@@ -131,7 +139,7 @@ static void on_run_started(void *data, const struct err *e, int64_t run, bool jo
     if (!autopilot->stopped && autopilot->flight.decision == launch->decision) {
         if (e) {
             log_err(LOG_LEVEL_WARNING, launch->requester, e);
-            flight_ends(autopilot, outcome_of_refusal(e));
+            flight_ends(autopilot, outcome_of_refusal(autopilot, e));
         } else if (joined) {
             /* Somebody was quicker by a moment: that run is as good as ours. */
             autopilot->flight.run = run;
@@ -279,6 +287,19 @@ void autopilot_run_ended(struct autopilot *autopilot, int64_t run, const char *s
 /* --- what another life left ---------------------------------------------------------------------
  */
 
+/* The run that was noted beside a decision; -1: none. */
+static int64_t run_of(const struct autopilot *autopilot, int64_t decision)
+{
+    json_t *told;
+    size_t i;
+    json_array_foreach(autopilot->history, i, told)
+    {
+        if (json_int_at(told, "id", 0) == decision)
+            return json_int_at(told, "run", -1);
+    }
+    return -1;
+}
+
 /* The newest runs of the journal: did the decision's run end while nobody listened? */
 static void on_runs(void *data, const struct err *e, const json_t *list)
 {
@@ -293,7 +314,10 @@ static void on_runs(void *data, const struct err *e, const json_t *list)
     enum run_outcome outcome = e ? RUN_FAILED : RUN_NOT_BEGUN;
     json_array_foreach(e ? NULL : list, i, summary)
     {
-        if (strcmp(json_text_at(summary, "requester", ""), autopilot->flight.requester) != 0)
+        bool own = strcmp(json_text_at(summary, "requester", ""), autopilot->flight.requester) == 0;
+        int64_t run = json_int_at(summary, "run", 0);
+        if (!own &&
+            run != run_of(autopilot, autopilot->flight.decision)) /* it may have joined one */
             continue;
         outcome = outcome_of(json_text_at(summary, "state", ""));
         autopilot__record_run(autopilot, autopilot->flight.decision,

@@ -65,19 +65,22 @@ static void daemon_reload(struct daemon *daemon)
 {
     struct config *config = NULL;
     struct diag_list diags;
+    const char *told;
     if (daemon->stopping)
         return;
     sd_reloading();
     if (config_load(daemon->options->config_path, &config, &diags) == 0) {
         app_reload(daemon->app, config);
         log_info("configuration read anew");
-        sd_ready("configuration read anew");
+        told = "configuration read anew";
     } else {
         log_error("the configuration has errors: the old one stays in force");
         diag_print(&diags, stderr);
         app_reload_failed(daemon->app);
-        sd_ready("the configuration has errors: the old one stays in force");
+        told = "the configuration has errors: the old one stays in force";
     }
+    if (daemon->ways_in) /* else it is not ready yet, and will say so */
+        sd_ready(told);
     diag_free(&diags);
 }
 

@@ -21,7 +21,8 @@ static void live(struct decide *engine, const json_t *kept)
         decide_step(engine, &now, board, &count);
         assert(decide_next_ms(engine, &now, board) > now.mono_ms);
         if (i % 4 == 0)
-            decide_run_ended(engine, &now, decide_running(engine), (enum run_outcome)(i % 2));
+            decide_run_ended(engine, &now, decide_running(engine),
+                             (enum run_outcome)(i % RUN_OUTCOMES));
         if (i == 19)
             json_decref(decide_json(engine, &now, board));
     }

@@ -45,7 +45,8 @@ static void live(const struct policy_set *set)
         decide_step(engine, &now, board, &count);
         assert(decide_next_ms(engine, &now, board) > now.mono_ms);
         if (i % 3 == 0)
-            decide_run_ended(engine, &now, decide_running(engine), (enum run_outcome)(i % 2));
+            decide_run_ended(engine, &now, decide_running(engine),
+                             (enum run_outcome)(i % RUN_OUTCOMES));
         if (i % 5 == 0 && decide_asked(engine))
             decide_approve(engine, &now, decide_asked(engine), NULL);
         if (i % 8 == 7)

@@ -40,6 +40,7 @@ struct docket {
     bool doubted;     /* the last run could not be begun, */
     int64_t doubt_ms; /* for the first time at, */
     int64_t again_ms; /* and is not tried sooner than */
+    bool uprooted;    /* RUNNING since before a boot */
 };
 
 struct judge {
@@ -158,7 +159,8 @@ static int64_t wanted_ms(const struct life_policy *policy)
 
 static void follow(struct judge *judge)
 {
-    for (int i = 0; i < judge->story->policy_count; i++) {
+    bool blind = disrupted(judge) || (judge->own >= 0 && judge->own_disruptive);
+    for (int i = 0; i < judge->story->policy_count && !blind; i++) {
         const struct life_policy *policy = &judge->story->policies[i];
         struct docket *docket = &judge->dockets[i];
         if (!plain(policy) || trouble(judge, policy) != TRUTH_TRUE)
@@ -182,6 +184,8 @@ static void begin_anew(struct judge *judge, int64_t at_ms)
 static bool take_back(struct judge *judge, int64_t at_ms)
 {
     struct docket *docket = &judge->dockets[judge->own];
+    if (docket->uprooted)
+        return false;
     if (!docket->doubted || at_ms - docket->again_ms > NOT_BEGUN_FORGET_MS)
         docket->doubt_ms = at_ms;
     int64_t tried_ms = at_ms - docket->doubt_ms;
@@ -190,9 +194,8 @@ static bool take_back(struct judge *judge, int64_t at_ms)
     if (tried_ms >= NOT_BEGUN_MAX_MS)
         return false;
     docket->again_ms += later(tried_ms, SECOND_MS);
-    for (int i = 0; judge->own_disruptive && i < LIFE_POLICIES; i++)
-        judge->dockets[i].held_ms =
-            NEVER; /* nobody looked, though there was nothing to be blind for */
+    if (judge->own_disruptive)
+        judge->back_ms = at_ms; /* nobody looked, though there was nothing to be blind for */
     judge->before.doubted = true;
     judge->before.doubt_ms = docket->doubt_ms;
     judge->before.again_ms = docket->again_ms;
@@ -211,6 +214,7 @@ static void end_own_run(struct judge *judge, int64_t at_ms, enum run_outcome out
     if (outcome == RUN_NOT_BEGUN && take_back(judge, at_ms))
         return;
     docket->doubted = docket->doubted && outcome == RUN_NOT_BEGUN;
+    docket->uprooted = false;
     docket->stand = STAND_VERIFYING;
     docket->run_end_ms = at_ms;
     docket->outcome = outcome;
@@ -297,6 +301,7 @@ static void boot(struct judge *judge, const struct life_event *event)
             docket->passed = 0;
         docket->sealed = true;
         docket->doubted = false;
+        docket->uprooted = docket->stand == STAND_RUNNING;
         docket->asked = docket->approved = false;
         docket->held_ms = NEVER;
     }
@@ -820,7 +825,7 @@ static bool wants(const struct judge *judge, int place)
     const struct life_policy *policy = &judge->story->policies[place];
     bool blind = judge->own >= 0 && judge->own_disruptive; /* be it since this very instant */
     return !blind && by_condition_alone(policy) && plain(policy) && settled(judge, place) &&
-           judge->dockets[place].held_ms != NEVER &&
+           judge->dockets[place].held_ms != NEVER && !disrupted(judge) &&
            judge->scene.now_ms >= wanted_since_ms(judge, place);
 }
 
