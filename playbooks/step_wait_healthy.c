@@ -18,6 +18,7 @@ enum { INSPECT_MS = 5000, LOOK_ANYWAY_MS = 5000 };
 struct healthy_work {
     int64_t checked_ns, started_ns;
     int64_t seen_ms;
+    int64_t check_ms; /* one ends within so long */
     bool told;
 };
 
@@ -40,33 +41,32 @@ static void fail_over(struct action_run *a, const struct container *c)
     step_fail(a, &e);
 }
 
-/* For how long no check has ended; 0: as it should be. One ends within an interval and a timeout,
- * and we may see it a look later. */
+/* For how long no check has ended. */
 static int64_t silent_ms(struct action_run *a, const struct container *c)
 {
     struct healthy_work *work = a->work;
     int64_t now_ms = loop_now(a->run->loop);
-    int64_t due_ms = c->health_interval_ms + c->health_timeout_ms + 2 * (int64_t)LOOK_ANYWAY_MS;
+    work->check_ms = c->health_interval_ms + c->health_timeout_ms;
     if (c->state != CONTAINER_RUNNING || c->checked_ns != work->checked_ns ||
         c->started_ns != work->started_ns || !work->seen_ms) {
         work->checked_ns = c->checked_ns;
         work->started_ns = c->started_ns;
         work->seen_ms = now_ms;
     }
-    return now_ms - work->seen_ms > due_ms ? now_ms - work->seen_ms : 0;
+    return now_ms - work->seen_ms;
 }
 
-static void tell_silence(struct action_run *a, const struct container *c, int64_t ms)
+static void tell_silence(struct action_run *a, int64_t ms)
 {
     struct healthy_work *work = a->work;
+    const char *name = a->action->container;
     char silent[DURATION_MAX];
-    step_says(a, "running, %s; the Engine runs no health check of it: docker restart %s",
-              container_health_name(c->health), c->name);
+    step_says(a, "running; the Engine runs no health check of it: docker restart %s", name);
     if (!work->told)
         run_note(a->run,
                  "no health check of %s has ended for %s: an Engine with live-restore may forget "
                  "them when it is restarted; docker restart %s brings them back",
-                 c->name, duration_text(ms, silent), c->name);
+                 name, duration_text(ms, silent), name);
     work->told = true;
 }
 
@@ -92,9 +92,9 @@ static void healthy_judge(struct action_run *a, const struct container *c)
     } else if (step_is_over(c)) {
         fail_over(a, c);
     } else {
-        int64_t silent = silent_ms(a, c);
-        if (silent)
-            tell_silence(a, c, silent);
+        int64_t silent = silent_ms(a, c); /* which is seen a look later */
+        if (silent > ((struct healthy_work *)a->work)->check_ms + LOOK_ANYWAY_MS)
+            tell_silence(a, silent);
         else
             tell_state(a, c);
         step_again(a, healthy_look, LOOK_ANYWAY_MS);
@@ -147,9 +147,20 @@ static void healthy_sync(struct action_run *a)
     healthy_look(a);
 }
 
+/* The wait has been in vain: the last chance to say why. */
+static bool healthy_deadline(struct action_run *a)
+{
+    const struct healthy_work *work = a->work;
+    int64_t silent = loop_now(a->run->loop) - work->seen_ms;
+    if (work->seen_ms && work->check_ms && silent > work->check_ms)
+        tell_silence(a, silent);
+    return false;
+}
+
 const struct step_class step_wait_healthy = {
     .start = healthy_start,
     .on_event = healthy_event,
     .on_sync = healthy_sync,
+    .on_deadline = healthy_deadline,
     .owed = true,
 };
