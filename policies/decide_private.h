@@ -72,7 +72,7 @@ struct track {
     bool aborted, denied; /* HANDED: what a person did, to be told in the next step */
     int64_t not_begun_ms; /* its run could not be begun, for the first time; NEVER */
     int64_t again_ms;     /* nothing is run sooner, for that reason */
-    int tried_before;     /* RUNNING: what `tried` and `relapsed` were, should it not be begun */
+    int tried_before;     /* RUNNING: what these were, should it not be begun */
     bool relapsed_before, approved_before;
     bool uprooted;        /* RUNNING: decided before a boot, or for another ladder */
     int64_t decision;     /* of the run or the question that is under way */

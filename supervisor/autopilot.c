@@ -287,17 +287,17 @@ void autopilot_run_ended(struct autopilot *autopilot, int64_t run, const char *s
 /* --- what another life left ---------------------------------------------------------------------
  */
 
-/* The run that was noted beside a decision; -1: none. */
-static int64_t run_of(const struct autopilot *autopilot, int64_t decision)
+/* A decision as it was told, out of the history; or NULL. */
+static const json_t *told_of(const struct autopilot *autopilot, int64_t decision)
 {
     json_t *told;
     size_t i;
     json_array_foreach(autopilot->history, i, told)
     {
         if (json_int_at(told, "id", 0) == decision)
-            return json_int_at(told, "run", -1);
+            return told;
     }
-    return -1;
+    return NULL;
 }
 
 /* The newest runs of the journal: did the decision's run end while nobody listened? */
@@ -311,13 +311,13 @@ static void on_runs(void *data, const struct err *e, const json_t *list)
         autopilot__landed(autopilot);
         return;
     }
+    int64_t noted = json_int_at(told_of(autopilot, autopilot->flight.decision), "run", -1);
     enum run_outcome outcome = e ? RUN_FAILED : RUN_NOT_BEGUN;
     json_array_foreach(e ? NULL : list, i, summary)
     {
         bool own = strcmp(json_text_at(summary, "requester", ""), autopilot->flight.requester) == 0;
         int64_t run = json_int_at(summary, "run", 0);
-        if (!own &&
-            run != run_of(autopilot, autopilot->flight.decision)) /* it may have joined one */
+        if (!own && run != noted) /* it may have joined one */
             continue;
         outcome = outcome_of(json_text_at(summary, "state", ""));
         autopilot__record_run(autopilot, autopilot->flight.decision,
@@ -330,14 +330,10 @@ static void on_runs(void *data, const struct err *e, const json_t *list)
 /* Who asked for a decision's run, out of the history. */
 static char *requester_of(const struct autopilot *autopilot, int64_t decision)
 {
-    json_t *told;
-    size_t i;
-    json_array_foreach(autopilot->history, i, told)
-    {
-        if (json_int_at(told, "id", 0) == decision)
-            return mem_printf("policy %s, decision %" PRId64, json_text_at(told, "policy", ""),
-                              decision);
-    }
+    const json_t *told = told_of(autopilot, decision);
+    if (told)
+        return mem_printf("policy %s, decision %" PRId64, json_text_at(told, "policy", ""),
+                          decision);
     return mem_printf("decision %" PRId64, decision);
 }
 
