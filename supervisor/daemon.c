@@ -26,11 +26,12 @@ struct daemon {
     struct watchdog *watchdog;
     struct daemon_signal signals[4];
     struct timer *patience; /* with what earlier lives left: see open_ways_in */
+    bool barred;            /* a way in did not open, and that has been said */
     int code;               /* of exit */
     bool stopping;
 };
 
-enum { PATIENCE_MS = 3000 };
+enum { PATIENCE_MS = 3000, BARRED_AGAIN_MS = 1000, BARRED_EXTENSION_MS = 30000 };
 
 /* --- what the signals ask for -------------------------------------------------------------------
  */
@@ -181,6 +182,25 @@ static int exit_code_of(const struct err *e)
     }
 }
 
+/* A port that somebody else holds, a group that is unknown: it ends, but not with containers that
+ * an earlier life stopped. Their run is carried to its end first, since every life would meet the
+ * same and none get past the first wait; the ways in are tried meanwhile. */
+static void on_barred(struct daemon *daemon, const struct err *e)
+{
+    if (!app_is_resuming(daemon->app)) {
+        log_err(LOG_LEVEL_ERROR, "cannot start", e);
+        daemon->code = exit_code_of(e);
+        daemon_stop(daemon);
+        return;
+    }
+    if (!daemon->barred)
+        log_err(LOG_LEVEL_ERROR,
+                "cannot start, and will end with the run that an earlier life left", e);
+    daemon->barred = true;
+    sd_extend(BARRED_EXTENSION_MS);
+    timer_start(daemon->patience, BARRED_AGAIN_MS);
+}
+
 /* Not before what earlier lives left has been read: whoever asks as soon as there is a socket, or
  * the service has started, is answered and not told to come again. A disk that hangs keeps nobody
  * waiting for long. */
@@ -188,15 +208,13 @@ static void open_ways_in(void *data)
 {
     struct daemon *daemon = data;
     struct err e;
-    daemon->patience = timer_free(daemon->patience);
     if (ways_in_open(daemon->loop, daemon->options->socket_path, app_config(daemon->app), app_ops(),
-                     daemon->app, &daemon->ways_in, &e) == 0) {
-        sd_ready("watching");
+                     daemon->app, &daemon->ways_in, &e) != 0) {
+        on_barred(daemon, &e);
         return;
     }
-    log_err(LOG_LEVEL_ERROR, "cannot start", &e);
-    daemon->code = exit_code_of(&e);
-    daemon_stop(daemon);
+    daemon->patience = timer_free(daemon->patience);
+    sd_ready("watching");
 }
 
 /* By the loop: the application is in the middle of its own beginning. */

@@ -59,8 +59,11 @@ int ways_in_open(struct loop *loop, const char *socket_path, const struct config
             ways_in_close(ways);
             return failed;
         }
-        log_info("stack-supervisord %s listens on %s%s", STACK_SUPERVISOR_VERSION,
-                 name_of(&options), table[i].what);
+    }
+    for (size_t i = 0; i < SCOPES; i++) {
+        if (ways->controls[i])
+            log_info("stack-supervisord %s listens on %s%s", STACK_SUPERVISOR_VERSION,
+                     name_of(&table[i].options), table[i].what);
     }
     *ret = ways;
     return 0;

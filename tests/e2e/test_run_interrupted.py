@@ -1,6 +1,7 @@
 """Whoever goes away in the middle of a run – the command, the daemon – the run ends well."""
 
 import signal
+import socket
 import sqlite3
 from contextlib import closing
 
@@ -159,3 +160,26 @@ def test_a_run_whose_record_is_damaged_names_whom_it_may_have_stopped(lab, ports
     assert len(told) == 1 and f"run {story.run} (recover) of {ports}" in told[0] and web in told[0]
     lab.docker("start", lab.postgres(ports), web)
     lab.wait_healthy(ports)
+
+
+@pytest.mark.long
+def test_a_daemon_that_cannot_open_its_port_ends_only_when_what_was_stopped_runs(lab, ports,
+                                                                                 supervisor):
+    """Whoever restarts it would restart it for ever, each life too short for the first wait."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        lab.wait_healthy(ports)
+        before = running(lab, ports)
+        supervisor.configure(QUICK_RECOVER)
+        story = supervisor.start().begin()
+        story.wait_action(f"stop:{lab.postgres(ports)}")
+        supervisor.stop(signal.SIGKILL)
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        supervisor.configure(f"{QUICK_RECOVER}status: {{listen: '{address}'}}\n")
+        process = supervisor.spawn_daemon()
+        assert process.wait(timeout=60) != 0
+        assert running(lab, ports) == before
+        assert supervisor.log().count(address) == 2, "told when it begins, and when it ends"
+    supervisor.start()  # the port is free
+    assert supervisor.json("run", story.run)["state"] == "succeeded"
