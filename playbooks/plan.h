@@ -72,6 +72,12 @@ struct plan {
  * caller owns one reference. */
 int plan_make(struct playbook *playbook, const struct stack *stack, struct plan **ret,
               struct err *e);
+
+/* ERR_INVALID, with what may be meant, when a run's options name a container or a service that the
+ * stack does not have. For whoever asks: to a step of a playbook nobody would say so, since what it
+ * names may be down for a while. */
+int plan_check_names(const json_t *options, const struct stack *stack, struct err *e);
+
 struct plan *plan_ref(struct plan *plan);
 struct plan *plan_unref(struct plan *plan); /* accepts NULL; returns NULL */
 

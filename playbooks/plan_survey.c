@@ -204,26 +204,28 @@ static bool select_named(struct maker *m, const char *name, bool service_only)
 }
 
 /* "did you mean …", or what there is. */
-static int refuse_name(const struct maker *m, const char *name, bool service_only)
+static int refuse_name(const struct stack *stack, const char *name, bool service_only,
+                       struct err *e)
 {
     const char **known = NULL;
     size_t count = 0;
     struct buf list;
     buf_init(&list, ERR_HINT_MAX - 32);
-    for (size_t i = 0; i < m->place_count && !service_only; i++)
-        *MEM_PUSH(known, count) = m->places[i].container->name;
-    for (size_t i = 0; i < m->stack->service_count; i++)
-        *MEM_PUSH(known, count) = m->stack->services[i].name;
+    for (size_t s = 0; s < stack->service_count && !service_only; s++)
+        for (size_t i = 0; i < stack->services[s].container_count; i++)
+            *MEM_PUSH(known, count) = stack->services[s].containers[i]->name;
+    for (size_t s = 0; s < stack->service_count; s++)
+        *MEM_PUSH(known, count) = stack->services[s].name;
     for (size_t i = 0; i < count; i++)
         buf_printf(&list, "%s%s", i ? ", " : "", known[i]);
     *MEM_PUSH(known, count) = NULL;
     const char *meant = diag_nearest(name, known);
-    err_set(m->e, ERR_INVALID, "there is no %s '%s' in stack %s",
-            service_only ? "service" : "container or service", name, m->stack->project);
+    err_set(e, ERR_INVALID, "there is no %s '%s' in stack %s",
+            service_only ? "service" : "container or service", name, stack->project);
     if (meant)
-        err_hint(m->e, "did you mean '%s'?", meant);
+        err_hint(e, "did you mean '%s'?", meant);
     else
-        err_hint(m->e, "there are %s", buf_text(&list));
+        err_hint(e, "there are %s", buf_text(&list));
     buf_free(&list);
     free(known);
     return -(int)ERR_INVALID;
@@ -233,7 +235,7 @@ static int select_all(struct maker *m, char **names_given, bool service_only, si
 {
     for (size_t i = 0; names_given && names_given[i]; i++) {
         if (!select_named(m, names_given[i], service_only))
-            return refuse_name(m, names_given[i], service_only);
+            return refuse_name(m->stack, names_given[i], service_only, m->e);
         ++*count;
     }
     return 0;
@@ -289,6 +291,37 @@ static int check_selection(struct maker *m)
             m->places[i].service != m->stack->database)
             return 0;
     return refuse_selection(m);
+}
+
+/* --- the names that a request gave --------------------------------------------------------------
+ */
+
+static bool is_there(const struct stack *stack, const char *name, bool service_only)
+{
+    return stack_service(stack, name) || (!service_only && stack_container(stack, name));
+}
+
+static int check_names(const json_t *options, const char *key, const struct stack *stack,
+                       struct err *e)
+{
+    const bool service_only = strcmp(key, "services") == 0;
+    const json_t *name;
+    size_t i;
+    CLEANUP_JSON json_t *names = playbook_option_names(options, key, e);
+    if (!names)
+        return -(int)ERR_INVALID;
+    json_array_foreach(names, i, name)
+    {
+        if (!is_there(stack, json_string_value(name), service_only))
+            return refuse_name(stack, json_string_value(name), service_only, e);
+    }
+    return 0;
+}
+
+int plan_check_names(const json_t *options, const struct stack *stack, struct err *e)
+{
+    int status = check_names(options, "containers", stack, e);
+    return status ? status : check_names(options, "services", stack, e);
 }
 
 /* --- the whole ---------------------------------------------------------------------------------

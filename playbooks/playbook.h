@@ -90,6 +90,10 @@ struct playbook *playbook_read_json(const char *name, const json_t *source,
 struct playbook *playbook_with_options(const struct playbook *playbook, const json_t *options,
                                        struct err *e);
 
+/* The names that the options have under `key`, an array that the caller owns; NULL with `e` set to
+ * ERR_INVALID when they are something else. */
+json_t *playbook_option_names(const json_t *options, const char *key, struct err *e);
+
 /* Whether a step means whom the options name. */
 bool playbook_selects(const struct playbook *playbook);
 

@@ -56,6 +56,15 @@ static int add_names(json_t *names, const json_t *options, const char *key, stru
     return 0;
 }
 
+json_t *playbook_option_names(const json_t *options, const char *key, struct err *e)
+{
+    json_t *names = json_array();
+    if (add_names(names, options, key, e) == 0)
+        return names;
+    json_decref(names);
+    return NULL;
+}
+
 /* --- into the source ---------------------------------------------------------------------------
  */
 

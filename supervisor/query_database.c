@@ -11,6 +11,7 @@ struct question {
     void *data;
     struct stack *stack;
     struct playbook *playbook; /* of a dry run: holds the rules */
+    json_t *named;             /* whom it is about, as the request has it */
     struct clean_rules *rules;
     void (*ask)(struct question *q, struct db *db);
 };
@@ -22,6 +23,7 @@ static void question_reply(struct question *q, const struct err *e, json_t *body
     json_decref(body);
     clean_rules_free(q->rules);
     playbook_unref(q->playbook);
+    json_decref(q->named);
     stack_unref(q->stack);
     free(q);
     app_query_ends(app);
@@ -50,6 +52,8 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
                 stack->project);
         e = &failure;
     }
+    if (!e && plan_check_names(q->named, stack, &failure) != 0)
+        e = &failure;
     if (!e && app_aim(q->app, stack->database->containers[0], &failure) != 0)
         e = &failure;
     if (e) {
@@ -176,5 +180,6 @@ void query_clean(struct app *app, const json_t *request, control_reply_fn reply,
     struct question *q = mem_new(sizeof *q);
     *q = (struct question){
         .app = app, .reply = reply, .data = data, .playbook = playbook, .ask = ask_clean};
+    q->named = json_copy(mem_unconst(request));
     question_begin(app, q);
 }

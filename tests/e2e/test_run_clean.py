@@ -107,6 +107,16 @@ def test_clean_by_rule(lab, leaking, daemon, rule):
     assert run["state"] == "succeeded" and held(lab, leaking) == left
 
 
+@pytest.mark.parametrize("way", [["--dry-run"], ["--yes"]])
+def test_nobody_is_cleaned_by_a_name_that_nobody_bears(lab, leaking, daemon, way):
+    """That nobody would be ended would be true, and would hide a slip of the finger."""
+    before = held(lab, leaking)
+    answer = daemon.ctl("clean", *way, "--idle", "100ms", "--container", "workr")
+    assert answer.code == 2 and "no container or service 'workr'" in answer.err, answer
+    assert "did you mean 'worker'?" in answer.err
+    assert held(lab, leaking) == before and daemon.json("runs")["runs"] == []
+
+
 def test_clean_helps_a_stack_that_is_out_of_connections(lab, five, daemon):
     """The smallest cut: logins are taken again, and no container was restarted."""
     before = lives(lab, five)

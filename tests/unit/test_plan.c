@@ -914,6 +914,31 @@ START_TEST(who_is_not_there_is_not_selected)
 }
 END_TEST
 
+static int check_names(const struct stack *stack, const char *options, struct err *e)
+{
+    CLEANUP_JSON json_t *json = json_loads(options, 0, NULL);
+    return plan_check_names(json, stack, e);
+}
+
+/* Also of a playbook whose selected steps do not ask: one that ends sessions. */
+START_TEST(who_asks_is_told_whom_there_is_not)
+{
+    struct project p = {0};
+    struct err e;
+    put_three_workers(&p);
+    struct stack *stack = build(&p);
+    ck_assert_int_eq(check_names(stack, "{}", &e), 0);
+    ck_assert_int_eq(check_names(stack, "{\"containers\":[\"worker_1\",\"web\"]}", &e), 0);
+    ck_assert_int_eq(check_names(stack, "{\"containers\":[\"web\",\"workr_2\"]}", &e),
+                     -ERR_INVALID);
+    ck_assert_str_eq(e.text, "there is no container or service 'workr_2' in stack shop");
+    ck_assert_str_eq(e.hint, "did you mean 'worker_2'?");
+    ck_assert_int_eq(check_names(stack, "{\"services\":\"web, worker_1\"}", &e), -ERR_INVALID);
+    ck_assert_str_eq(e.text, "there is no service 'worker_1' in stack shop");
+    stack_unref(stack);
+}
+END_TEST
+
 START_TEST(somebody_has_to_be_selected)
 {
     struct project p = {0};
@@ -1123,7 +1148,8 @@ UNIT_MAIN("plan", apps_stop_against_the_dependencies_and_start_along_them,
           a_plan_in_json_tells_all_and_no_secret, a_damaged_plan_is_refused,
           only_the_selected_container_is_restarted, a_service_by_its_name_is_all_of_it,
           a_containers_name_goes_before_a_services, who_is_not_there_is_not_selected,
-          somebody_has_to_be_selected, a_selection_that_cannot_be_moved_is_refused_with_the_reason,
+          who_asks_is_told_whom_there_is_not, somebody_has_to_be_selected,
+          a_selection_that_cannot_be_moved_is_refused_with_the_reason,
           the_database_is_left_out_of_a_selection, every_pooler_is_paused_around_a_restart,
           without_a_pooler_nothing_is_paused_and_that_is_said,
           a_step_may_be_for_stacks_with_or_without_a_pooler,
