@@ -213,6 +213,18 @@ static char *how_it_is(const struct container *c)
                       *c->error ? ": " : "", c->error);
 }
 
+/* What a person has to do beyond a start, or "". An Engine that was killed may take a container for
+ * exited whose process lives on below containerd: every start of it is refused as long as that
+ * runs, and no call of the Engine's reaches it. */
+static char *cure_of(const struct container *c)
+{
+    if (!strstr(c->error, "id already in use"))
+        return mem_strdup("");
+    return mem_printf("; its former process still runs, and the Engine has lost it: "
+                      "ctr -n moby tasks kill -s SIGKILL %s; docker start %s",
+                      c->id, c->name);
+}
+
 /* What ended by itself is started once more and then left; what was not started is tried again. */
 static void settle_started(struct run *run)
 {
@@ -293,7 +305,8 @@ static void tell_what_is_left(struct run *run, const struct action_run *stop)
         leave_stopped(run, mem_printf("%s (it was removed: docker-compose up -d %s makes it anew)",
                                       action->container, action->service));
     } else if (!up) {
-        leave_stopped(run, mem_printf("%s (%s)", action->container, how));
+        CLEANUP_FREE char *cure = cure_of(c);
+        leave_stopped(run, mem_printf("%s (%s%s)", action->container, how, cure));
     } else if (stop->state == ACTION_FAILED && is_owed(run, action)) {
         leave_stopped(run, mem_printf("%s (%s, but its stop may still be under way)",
                                       action->container, container_state_name(c->state)));

@@ -70,6 +70,7 @@ static char *start(struct world *world, struct world_container *c)
 {
     if (c->refused_starts > 0) {
         c->refused_starts--;
+        c->error = c->refusal;
         return refuse(500, c->refusal);
     }
     if (strcmp(c->state, "running") == 0 || c->stop_under_way) {
@@ -80,6 +81,7 @@ static char *start(struct world *world, struct world_container *c)
         return fake_json(304, "");
     }
     c->starts++;
+    c->error = NULL;
     c->state = "running";
     c->exit_code = 0;
     stamp_now(c->started_at);
@@ -133,12 +135,13 @@ static char *inspect(const struct world_container *c)
                                c->health)
                   : mem_strdup("");
     CLEANUP_FREE char *body = mem_printf(
-        "{\"Id\":\"%s\",\"Name\":\"/%s\",\"State\":{\"Status\":\"%s\",\"ExitCode\":%d,"
+        "{\"Id\":\"%s\",\"Name\":\"/"
+        "%s\",\"State\":{\"Status\":\"%s\",\"ExitCode\":%d,\"Error\":\"%s\","
         "\"StartedAt\":\"%s\",\"FinishedAt\":\"%s\"%s},\"Config\":{\"Image\":\"%s\","
         "\"StopTimeout\":1,\"Labels\":%s%s},\"HostConfig\":{\"NetworkMode\":\"shop\"},"
         "\"NetworkSettings\":{\"Networks\":{\"shop\":{\"IPAddress\":\"127.0.0.1\"}}}}",
-        c->id, c->id, c->state, c->exit_code, c->started_at, c->finished_at, health, image(c),
-        their,
+        c->id, c->id, c->state, c->exit_code, c->error ? c->error : "", c->started_at,
+        c->finished_at, health, image(c), their,
         c->health ? ",\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"],\"Interval\":1000000000}" : "");
     return fake_json(200, body);
 }

@@ -19,6 +19,7 @@ struct world_container {
     /* trouble */
     int refused_starts;  /* so many starts fail, */
     const char *refusal; /* with these words */
+    const char *error;   /* of the last start, as an inspection tells it; NULL: it went well */
     bool sick;           /* does not get healthy */
     int ends_with;       /* >= 0: ends right after a start, with this code */
     bool ignores_stop;   /* a stop is answered with a 500, and it runs on */

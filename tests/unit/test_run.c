@@ -393,6 +393,24 @@ START_TEST(a_start_that_fails_for_good_is_reported)
 }
 END_TEST
 
+/* No start helps as long as that process lives: the report has what does. */
+START_TEST(a_container_that_the_engine_has_lost_is_reported_with_the_cure)
+{
+    world_find(&world, "web")->refused_starts = 1000;
+    world_find(&world, "web")->refusal = "id already in use";
+    json_t *record = run_to_end("bounce");
+    assert_end(record, "failed", 1);
+    const char *left =
+        json_string_value(json_array_get(json_at(end_of(record), "left_stopped"), 0));
+    CLEANUP_FREE char *cure =
+        mem_printf("ctr -n moby tasks kill -s SIGKILL %s; docker start %s",
+                   world_find(&world, "web")->id, world_find(&world, "web")->id);
+    unit_assert_has(left, "id already in use");
+    unit_assert_has(left, cure);
+    json_decref(record);
+}
+END_TEST
+
 START_TEST(what_did_its_work_and_ended_need_not_run)
 {
     world_find(&world, "web")->ends_with = 0;
@@ -1195,35 +1213,34 @@ START_TEST(a_database_that_does_not_answer_fails_its_steps_in_seconds)
 }
 END_TEST
 
-UNIT_MAIN_WITH("run", set_up, tear_down, a_run_does_what_the_plan_says_and_tells_of_it,
-               one_run_at_a_time_and_the_same_again_joins_it, only_the_plan_that_was_shown_is_run,
-               followers_hear_all_of_it_whenever_they_come,
-               a_start_that_fails_for_a_while_is_tried_again,
-               a_start_that_fails_for_good_is_reported, what_did_its_work_and_ended_need_not_run,
-               what_ends_at_once_with_an_error_is_no_success, a_start_is_not_lost_during_a_stop,
-               what_may_yet_be_stopping_is_named, a_start_that_went_down_with_a_stop_is_made_again,
-               a_start_waits_for_as_long_as_a_stop_may_take, a_container_that_was_removed_is_named,
-               what_does_not_get_healthy_fails_the_run_and_runs, verify_says_what_is_missing,
-               verify_waits_until_it_holds_for_long_enough,
-               an_abort_during_a_stop_starts_again_what_was_stopped,
-               a_daemon_that_ends_lets_a_stop_end_and_the_next_carries_on,
-               an_action_without_a_result_is_done_again, a_run_too_old_is_wound_up,
-               a_clock_that_was_set_back_between_two_lives_makes_no_run_take_less_than_nothing,
-               a_stop_begun_before_an_abort_and_the_end_of_the_daemon_is_made_good,
-               what_ended_while_nobody_listened_has_not_finished,
-               what_ended_while_the_stream_was_lost_has_not_finished,
-               what_the_journal_may_have_missed_is_named,
-               a_run_that_cannot_be_read_is_not_carried_on,
-               a_request_that_comes_before_the_journal_is_read_joins_what_is_carried_on,
-               who_named_another_plan_does_not_join_what_is_carried_on,
-               a_supervisor_that_ends_takes_no_more_requests,
-               a_request_to_a_supervisor_that_has_ended_its_work_begins_nothing,
-               a_request_beside_a_run_that_is_left_to_the_next_life_does_not_join_it,
-               without_a_disk_it_runs_all_the_same, an_engine_that_is_away_is_waited_for,
-               an_engine_that_was_away_is_given_longer_to_let_go,
-               a_server_that_replays_is_given_more_time_while_it_gets_on,
-               a_server_is_seen_to_get_on_by_what_its_process_calls_itself,
-               what_clients_leave_in_the_log_is_no_sign_of_a_replay,
-               a_database_is_looked_at_cleaned_and_verified,
-               a_database_that_stays_full_is_not_verified,
-               a_database_that_does_not_answer_fails_its_steps_in_seconds)
+UNIT_MAIN_WITH(
+    "run", set_up, tear_down, a_run_does_what_the_plan_says_and_tells_of_it,
+    one_run_at_a_time_and_the_same_again_joins_it, only_the_plan_that_was_shown_is_run,
+    followers_hear_all_of_it_whenever_they_come, a_start_that_fails_for_a_while_is_tried_again,
+    a_start_that_fails_for_good_is_reported,
+    a_container_that_the_engine_has_lost_is_reported_with_the_cure,
+    what_did_its_work_and_ended_need_not_run, what_ends_at_once_with_an_error_is_no_success,
+    a_start_is_not_lost_during_a_stop, what_may_yet_be_stopping_is_named,
+    a_start_that_went_down_with_a_stop_is_made_again, a_start_waits_for_as_long_as_a_stop_may_take,
+    a_container_that_was_removed_is_named, what_does_not_get_healthy_fails_the_run_and_runs,
+    verify_says_what_is_missing, verify_waits_until_it_holds_for_long_enough,
+    an_abort_during_a_stop_starts_again_what_was_stopped,
+    a_daemon_that_ends_lets_a_stop_end_and_the_next_carries_on,
+    an_action_without_a_result_is_done_again, a_run_too_old_is_wound_up,
+    a_clock_that_was_set_back_between_two_lives_makes_no_run_take_less_than_nothing,
+    a_stop_begun_before_an_abort_and_the_end_of_the_daemon_is_made_good,
+    what_ended_while_nobody_listened_has_not_finished,
+    what_ended_while_the_stream_was_lost_has_not_finished,
+    what_the_journal_may_have_missed_is_named, a_run_that_cannot_be_read_is_not_carried_on,
+    a_request_that_comes_before_the_journal_is_read_joins_what_is_carried_on,
+    who_named_another_plan_does_not_join_what_is_carried_on,
+    a_supervisor_that_ends_takes_no_more_requests,
+    a_request_to_a_supervisor_that_has_ended_its_work_begins_nothing,
+    a_request_beside_a_run_that_is_left_to_the_next_life_does_not_join_it,
+    without_a_disk_it_runs_all_the_same, an_engine_that_is_away_is_waited_for,
+    an_engine_that_was_away_is_given_longer_to_let_go,
+    a_server_that_replays_is_given_more_time_while_it_gets_on,
+    a_server_is_seen_to_get_on_by_what_its_process_calls_itself,
+    what_clients_leave_in_the_log_is_no_sign_of_a_replay,
+    a_database_is_looked_at_cleaned_and_verified, a_database_that_stays_full_is_not_verified,
+    a_database_that_does_not_answer_fails_its_steps_in_seconds)
