@@ -58,6 +58,8 @@ struct control_ops {
     void (*pause)(void *app, const json_t *request, const char *requester, control_reply_fn reply,
                   void *data);
     void (*resume)(void *app, const char *requester, control_reply_fn reply, void *data);
+    /* receiver: NULL for all of them. */
+    void (*notify_test)(void *app, const char *receiver, control_reply_fn reply, void *data);
     void (*alerts)(void *app, const json_t *body, const char *requester, control_reply_fn reply,
                    void *data);
     /* What is no JSON: the body is a JSON text that holds it. `path` is WIRE_PAGE or WIRE_STYLE. */

@@ -58,6 +58,7 @@ static const struct field start_fields[] = {
 static const struct field decisions_query[] = {{"limit", FIELD_COUNT, false}, {.name = NULL}};
 static const struct field pause_fields[] = {
     {"for", FIELD_DURATION, false}, {"reason", FIELD_TEXT, false}, {.name = NULL}};
+static const struct field trial_fields[] = {{"receiver", FIELD_TEXT, false}, {.name = NULL}};
 /* Somebody else's object, which may grow: what is not known in it is let pass. */
 static const struct field foreign_fields[] = {{"*", FIELD_ANYTHING, false}, {.name = NULL}};
 
@@ -170,6 +171,11 @@ static void call_resume(const struct request *r, control_reply_fn reply, void *d
     r->ops->resume(r->app, r->requester, reply, data);
 }
 
+static void call_notify_test(const struct request *r, control_reply_fn reply, void *data)
+{
+    r->ops->notify_test(r->app, json_text_at(r->body, "receiver", NULL), reply, data);
+}
+
 static void call_alerts(const struct request *r, control_reply_fn reply, void *data)
 {
     r->ops->alerts(r->app, r->body, r->requester, reply, data);
@@ -213,6 +219,7 @@ static const struct route routes[] = {
     {"POST", WIRE_DECISIONS "/ID" WIRE_DENY, no_fields, no_fields, call_deny, NULL},
     {"POST", WIRE_PAUSE, no_fields, pause_fields, call_pause, NULL},
     {"POST", WIRE_RESUME, no_fields, no_fields, call_resume, NULL},
+    {"POST", WIRE_NOTIFY_TEST, no_fields, trial_fields, call_notify_test, NULL},
     {"POST", WIRE_ALERTS, no_fields, foreign_fields, call_alerts, NULL},
     {"GET", WIRE_PAGE, no_fields, no_fields, call_page, TYPE_PAGE},
     {"GET", WIRE_STYLE, no_fields, no_fields, call_style, TYPE_STYLE},

@@ -50,6 +50,7 @@
  *  POST /v1/decisions/ID/deny     do not
  *  POST /v1/pause                 {"for":"30m", "reason":…}: no policy acts meanwhile
  *  POST /v1/resume                they may again
+ *  POST /v1/notify/test           {"receiver":…}: send it, or all, one notification
  *  POST /v1/alerts                an Alertmanager webhook (version 4)
  *
  *  GET  /                         the status page, for people
@@ -72,6 +73,7 @@
 #define WIRE_DENY         "/deny"
 #define WIRE_PAUSE        "/v1/pause"
 #define WIRE_RESUME       "/v1/resume"
+#define WIRE_NOTIFY_TEST  "/v1/notify/test"
 #define WIRE_ALERTS       "/v1/alerts"
 #define WIRE_PAGE         "/"
 #define WIRE_STYLE        "/style.css"

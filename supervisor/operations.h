@@ -1,4 +1,4 @@
-/* The operations of operations_policies.c and operations_shown.c, for the table in operations.c.
+/* The operations of the other operations_*.c, for the table in operations.c.
  * What each is given and must answer stands in control/control.h. Private to supervisor/. */
 #ifndef SUPERVISOR_OPERATIONS_H
 #define SUPERVISOR_OPERATIONS_H
@@ -15,6 +15,9 @@ void op_pause(void *data, const json_t *request, const char *requester, control_
 void op_resume(void *data, const char *requester, control_reply_fn reply, void *reply_data);
 void op_alerts(void *data, const json_t *body, const char *requester, control_reply_fn reply,
                void *reply_data);
+
+/* operations_notify.c */
+void op_notify_test(void *data, const char *receiver, control_reply_fn reply, void *reply_data);
 
 /* operations_shown.c */
 void op_page(void *data, const char *path, control_reply_fn reply, void *reply_data);

@@ -30,6 +30,7 @@ enum ask {
     ASK_DENY,
     ASK_PAUSE,
     ASK_RESUME,
+    ASK_NOTIFY_TEST,
     ASKS
 };
 
@@ -37,7 +38,7 @@ struct question {
     enum ask ask;
     const char *playbook; /* of a plan */
     int64_t run;          /* of a run, an abort; a decision, of its approval */
-    const json_t *body;   /* of clean, start and pause; of a plan its options, or NULL */
+    const json_t *body;   /* of clean, start, pause and a trial; of a plan its options, or NULL */
 };
 
 /* What the watcher of a run wants next. */

@@ -62,6 +62,9 @@ static const struct ctl_command commands[] = {
      "What is under way goes on; `recover` by hand works as ever.\n", 0, 0,
      OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_REASON), BACKEND_DAEMON, ctl_pause},
     {"resume", "", "let policies act again", "", 0, 0, 0, BACKEND_DAEMON, ctl_resume},
+    {"test-notify", "[RECEIVER]", "send a test notification: by default, to every receiver",
+     "At once, beside the queues, one single time. Exit code: 0 taken by all, 1 not.\n", 0, 1, 0,
+     BACKEND_DAEMON, ctl_test_notify},
     {"simulate", "TRACE [--policies FILE] [--all]",
      "replay a recorded trace through policies: what would have been done",
      "The daemon records one in its state directory; - reads it from standard input. Nothing is\n"

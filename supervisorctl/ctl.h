@@ -68,6 +68,7 @@ int ctl_approve(struct ctl *ctl);
 int ctl_deny(struct ctl *ctl);
 int ctl_pause(struct ctl *ctl);
 int ctl_resume(struct ctl *ctl);
+int ctl_test_notify(struct ctl *ctl);
 int ctl_simulate(struct ctl *ctl);
 int ctl_check(struct ctl *ctl);
 int ctl_init(struct ctl *ctl);

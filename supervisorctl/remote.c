@@ -56,6 +56,7 @@ static const struct {
     [ASK_DENY] = {"POST", WIRE_DECISIONS, WIRE_DENY},
     [ASK_PAUSE] = {"POST", WIRE_PAUSE, NULL},
     [ASK_RESUME] = {"POST", WIRE_RESUME, NULL},
+    [ASK_NOTIFY_TEST] = {"POST", WIRE_NOTIFY_TEST, NULL},
 };
 _Static_assert(ARRAY_SIZE(requests) == ASKS, "a request for every question");
 

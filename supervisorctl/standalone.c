@@ -112,6 +112,9 @@ static void call(struct standalone *standalone, const struct question *question,
     case ASK_RESUME:
         ops->resume(app, requester, on_reply, answer);
         return;
+    case ASK_NOTIFY_TEST:
+        ops->notify_test(app, json_text_at(question->body, "receiver", NULL), on_reply, answer);
+        return;
     case ASKS:
         break;
     }

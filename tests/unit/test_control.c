@@ -310,6 +310,12 @@ static void fake_resume(void *app, const char *requester, control_reply_fn reply
     reply_text(reply, data, "resumed by", requester);
 }
 
+static void fake_notify_test(void *app, const char *receiver, control_reply_fn reply, void *data)
+{
+    (void)app;
+    reply_text(reply, data, "tried", receiver ? receiver : "everybody");
+}
+
 static void fake_alerts(void *app, const json_t *body, const char *requester,
                         control_reply_fn reply, void *data)
 {
@@ -351,6 +357,7 @@ static const struct control_ops fake_ops = {
     .answer = fake_answer,
     .pause = fake_pause,
     .resume = fake_resume,
+    .notify_test = fake_notify_test,
     .alerts = fake_alerts,
     .page = fake_page,
     .metrics = fake_metrics,
@@ -586,6 +593,8 @@ static void every_route(struct world *w)
     expect(w, "POST", "/v1/pause", NULL, 200, "{}");
     expect(w, "POST", "/v1/pause", "{\"for\":\"30m\",\"reason\":\"deploy\"}", 200, "deploy");
     expect(w, "POST", "/v1/resume", NULL, 200, "pid");
+    expect(w, "POST", "/v1/notify/test", NULL, 200, "everybody");
+    expect(w, "POST", "/v1/notify/test", "{\"receiver\":\"ops\"}", 200, "ops");
     expect(w, "POST", "/v1/alerts", "{\"version\":\"4\",\"new in 5\":{}}", 200, "new in 5");
     expect(w, "GET", "/", NULL, 200, "<p>Hello</p>");
     expect(w, "GET", "/style.css", NULL, 200, "p {}");
