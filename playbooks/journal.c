@@ -8,15 +8,19 @@
 #include "playbooks/journal_memory.h"
 #include "playbooks/journal_store.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     /* An unfinished run that is overlooked stays down, and a budget that is forgotten is spent
      * twice: both are worth a longer wait. */
     UNFINISHED_PATIENCE_MS = 20000,
+    OPEN_AGAIN_MS = 1000,
 };
 
 enum job_kind {
+    JOB_OPEN,
     JOB_BEGIN,
     JOB_ADD,
     JOB_END,
@@ -39,8 +43,10 @@ struct job {
     char *summary, *plan;
     char *key; /* of a value, or what keys begin with */
     json_t *answer;
-    struct err result; /* the worker's, until the job is settled */
-    bool late;         /* told by the patience: what the worker finds is for nobody */
+    struct err result;   /* the worker's, until the job is settled */
+    bool late;           /* told by the patience, before the worker had found anything */
+    bool urgent;         /* the end of a run, or in front of one */
+    struct store *store; /* what it has opened */
     struct timer *patience;
     void (*tell)(struct job *job); /* NULL once told */
     union {
@@ -53,7 +59,11 @@ struct job {
 
 struct journal {
     struct loop *loop;
+    char *path;          /* NULL: there is no file */
     struct store *store; /* NULL: in memory */
+    bool opening;        /* the file may yet be opened: as a disk that does not answer */
+    bool blind;          /* what is in the file is not known */
+    struct timer *again; /* to open it */
     struct job *first;   /* in their order */
     struct job *active;
     int64_t active_since_ms;
@@ -113,7 +123,8 @@ static void on_patience(void *data)
     struct err e;
     err_set(&e, ERR_TIMEOUT, "journal: the disk has not answered for %d ms", job_patience_ms(job));
     err_hint(&e, "look at the disk that holds the state directory");
-    journal_note_trouble(job->journal, &e);
+    if (!job->journal->opening) /* else why is known */
+        journal_note_trouble(job->journal, &e);
     job->late = true;
     job_tell(job);
 }
@@ -126,10 +137,13 @@ static bool is_intent(const char *entry)
 #endif
 
 /* On the pool thread: touches the job and the store, nothing else. */
-static void job_do(struct job *job, struct store *store)
+static void job_try(struct job *job, struct store *store)
 {
     struct err *e = &job->result;
     switch (job->kind) {
+    case JOB_OPEN:
+        store_open(job->text, &job->store, e);
+        break;
     case JOB_BEGIN:
         FAULT_POINT("journal.begin");
         if (store_begin(store, job->run, job->summary, job->plan, e) == 0)
@@ -171,6 +185,20 @@ static void job_do(struct job *job, struct store *store)
     }
 }
 
+static bool job_is_of_a_run(const struct job *job)
+{
+    return job->kind == JOB_BEGIN || job->kind == JOB_ADD || job->kind == JOB_END;
+}
+
+static void job_do(struct job *job, struct store *store)
+{
+    job_try(job, store);
+    if (job_is_of_a_run(job) && err_is_set(&job->result) && store_finds_room(store, job->urgent)) {
+        err_clear(&job->result);
+        job_try(job, store);
+    }
+}
+
 static void on_work(uv_work_t *work)
 {
     struct journal *journal = work->data;
@@ -178,6 +206,16 @@ static void on_work(uv_work_t *work)
 }
 
 static void journal_next(struct journal *journal);
+
+/* Whoever asked for an unfinished run was told that the disk does not answer; it has now. */
+static void job_tell_late(struct job *job)
+{
+    bool late = job->late && job->kind == JOB_UNFINISHED && json_is_object(job->answer);
+    if (!late || !job->to.answered)
+        return;
+    memory_take(job->journal->memory, json_deep_copy(job->answer));
+    job->to.answered(job->data, NULL, job->answer);
+}
 
 static void job_settle(struct job *job)
 {
@@ -191,6 +229,7 @@ static void job_settle(struct job *job)
         }
     }
     job_tell(job);
+    job_tell_late(job);
     job_free(job);
 }
 
@@ -271,6 +310,8 @@ static void journal_refused(struct journal *journal, struct job *job)
     journal->telling = false;
 }
 
+static void journal_opened(struct journal *journal, struct job *job);
+
 /* --- the worker --------------------------------------------------------------------------------
  */
 
@@ -280,22 +321,31 @@ static void on_worked(uv_work_t *work, int status)
     struct journal *journal = work->data;
     struct job *job = journal->active;
     journal->active = NULL;
-    if (job_is_refused(job))
+    if (job->kind == JOB_OPEN)
+        journal_opened(journal, job);
+    else if (job_is_refused(job))
         journal_refused(journal, job);
     else
         job_settle(job);
     journal_next(journal);
 }
 
-static void journal_next(struct journal *journal)
+static void journal_work(struct journal *journal, struct job *job)
 {
-    struct job *job = journal->active || journal->telling ? NULL : journal_pop(journal);
-    if (!job)
-        return;
+    for (const struct job *behind = job; behind; behind = behind->next)
+        job->urgent |= behind->kind == JOB_END;
     journal->active = job;
     journal->active_since_ms = loop_now(journal->loop);
     journal->work.data = journal;
     uv_queue_work(loop_uv(journal->loop), &journal->work, on_work, on_worked);
+}
+
+static void journal_next(struct journal *journal)
+{
+    bool may = journal->store && !journal->active && !journal->telling;
+    struct job *job = may ? journal_pop(journal) : NULL;
+    if (job)
+        journal_work(journal, job);
 }
 
 /* In memory the answer is known already; it is told by a deferred call all the same. */
@@ -309,7 +359,7 @@ static void tell_later(void *data)
 static void job_queue(struct job *job)
 {
     struct journal *journal = job->journal;
-    if (!journal->store) {
+    if (!journal->store && !journal->opening) {
         loop_defer(journal->loop, tell_later, job);
         return;
     }
@@ -334,17 +384,73 @@ static struct job *job_new(struct journal *journal, enum job_kind kind, int64_t 
 /* --- opening -----------------------------------------------------------------------------------
  */
 
+/* Takes over what store_open gave. */
+static int journal_take(struct journal *journal, struct store *store, struct err *e)
+{
+    int status = store_last_id(store, &journal->last_id, e);
+    if (status == 0)
+        journal->store = store;
+    else
+        store_close(store);
+    journal->opening = journal->opening && status != 0;
+    journal->blind = journal->blind && status != 0;
+    return status;
+}
+
+static void journal_open_again(void *data)
+{
+    struct journal *journal = data;
+    struct job *job = job_new(journal, JOB_OPEN, 0);
+    job->text = mem_strdup(journal->path);
+    journal_work(journal, job);
+}
+
+/* In memory, for this life: whoever waits is told so. */
+static void journal_give_up_opening(struct journal *journal)
+{
+    journal->opening = false;
+    journal->again = timer_free(journal->again);
+    for (struct job *job; (job = job_pop(&journal->first));)
+        loop_defer(journal->loop, tell_later, job);
+}
+
+static void journal_opened(struct journal *journal, struct job *job)
+{
+    struct err e = job->result;
+    struct store *store = job->store;
+    job_free(job);
+    if (!store)
+        err_copy(&journal->trouble, &e);
+    else if (!journal->opening)
+        store_close(store); /* a run has begun meanwhile, under a number that may be taken */
+    else if (journal_take(journal, store, &journal->trouble) == 0)
+        err_clear(&journal->trouble);
+    if (journal->store)
+        log_info("history is on disk again");
+    else if (journal->opening && store_may_open(&journal->trouble))
+        timer_start(journal->again, OPEN_AGAIN_MS);
+    else
+        journal_give_up_opening(journal);
+}
+
 struct journal *journal_open(struct loop *loop, const char *path, struct err *e)
 {
     struct journal *journal = mem_new(sizeof *journal);
+    struct store *store;
     journal->loop = loop;
     journal->memory = memory_new();
     err_clear(e);
-    if (path && store_open(path, &journal->store, e) == 0 &&
-        store_last_id(journal->store, &journal->last_id, e) != 0)
-        journal->store = store_close(journal->store);
-    if (path && !journal->store)
-        err_copy(&journal->trouble, e);
+    if (!path)
+        return journal;
+    journal->path = mem_strdup(path);
+    journal->blind = access(path, F_OK) == 0 || errno != ENOENT;
+    if (store_open(path, &store, e) == 0 && journal_take(journal, store, e) == 0)
+        return journal;
+    err_copy(&journal->trouble, e);
+    journal->opening = store_may_open(e);
+    journal->again = timer_new(loop, journal_open_again, journal);
+    if (journal->opening)
+        timer_start(journal->again, OPEN_AGAIN_MS);
     return journal;
 }
 
@@ -356,17 +462,23 @@ struct journal *journal_close(struct journal *journal)
      * given nothing more to write. */
     while (journal->active)
         uv_run(loop_uv(journal->loop), UV_RUN_ONCE);
-    bool refused = false;
+    bool refused = !journal->store;
     for (struct job *job; (job = job_pop(&journal->first));) {
         if (refused && job_writes(job))
             err_copy(&job->result, &journal->trouble);
-        else
+        else if (journal->store)
             job_do(job, journal->store);
         refused = refused || job_is_refused(job);
+        if (job->kind == JOB_END && err_is_set(&job->result))
+            log_error("run %lld has ended, and its end is not on disk: the next life of the "
+                      "supervisor takes it for unfinished and carries it on",
+                      (long long)job->run);
         job_settle(job);
     }
+    timer_free(journal->again);
     store_close(journal->store);
     memory_free(journal->memory);
+    free(journal->path);
     free(journal);
     return NULL;
 }
@@ -398,6 +510,8 @@ static void tell_done(struct job *job)
 void journal_begin(struct journal *journal, const json_t *summary, const json_t *plan,
                    journal_begun_fn done, void *data)
 {
+    if (journal->opening)
+        journal_give_up_opening(journal); /* which numbers are taken is not known */
     struct job *job = job_new(journal, JOB_BEGIN, ++journal->last_id);
     json_t *stored = memory_begin(journal->memory, job->run, summary, plan);
     job->summary = json_line(stored);
@@ -450,7 +564,8 @@ static json_t *find_values(const struct job *job, const json_t *stored)
 {
     const struct journal *journal = job->journal;
     json_t *found = memory_recall(journal->memory, stored, job->key);
-    if (stored || !journal->store || json_object_size(found) > 0)
+    bool known = stored || (!journal->store && !journal->blind);
+    if (known || json_object_size(found) > 0)
         return found;
     json_decref(found);
     return NULL;
@@ -470,7 +585,7 @@ static json_t *find_answer(struct job *job)
     if (job->kind == JOB_RECALL)
         return find_values(job, stored);
     if (!journal->store)
-        return json_null();
+        return journal->blind ? NULL : json_null();
     if (json_is_object(stored))
         memory_take(journal->memory, json_deep_copy(stored)); /* it goes on in this life */
     return json_incref(stored);
@@ -481,7 +596,7 @@ static void tell_answer(struct job *job)
     json_t *answer = find_answer(job);
     struct err e;
     err_set(&e, ERR_NOT_FOUND, "there is no run %lld", (long long)job->run);
-    if (job->late)
+    if (job->late || (job->journal->blind && job->kind != JOB_READ))
         err_copy(&e, &job->journal->trouble);
     else if (err_is_set(&job->result))
         err_copy(&e, &job->result);
@@ -513,6 +628,20 @@ void journal_read(struct journal *journal, int64_t run, journal_answer_fn done, 
 void journal_unfinished(struct journal *journal, journal_answer_fn done, void *data)
 {
     journal_ask(journal, JOB_UNFINISHED, 0, 0, done, data);
+}
+
+static void forget_asker(struct job *job)
+{
+    if (job->kind == JOB_UNFINISHED)
+        job->to.answered = NULL;
+}
+
+void journal_unfinished_forget(struct journal *journal)
+{
+    if (journal->active)
+        forget_asker(journal->active);
+    for (struct job *job = journal->first; job; job = job->next)
+        forget_asker(job);
 }
 
 /* --- values by name ----------------------------------------------------------------------------

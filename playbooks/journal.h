@@ -23,7 +23,9 @@ struct journal;
 
 /* Opens (or makes) the file; path NULL keeps everything in memory. Blocks: call it before the loop
  * runs. It always gives a journal: when the file cannot be used, `e` says why and the journal
- * lives in memory. */
+ * lives in memory. Where it may be usable in a moment (somebody reads it, its disk is away) it is
+ * tried again, every second, until a run is begun: whoever asks meanwhile waits, for the patience.
+ */
 struct journal *journal_open(struct loop *loop, const char *path, struct err *e);
 
 /* Finishes what is queued, then frees. Blocks for the queued writes; call it when the loop has
@@ -62,8 +64,12 @@ void journal_list(struct journal *journal, int limit, journal_answer_fn done, vo
 void journal_read(struct journal *journal, int64_t run, journal_answer_fn done, void *data);
 
 /* The newest run without an end, in the form of journal_read, or a JSON null. An error when there
- * may be one and it cannot be read. */
+ * may be one and it cannot be read. After ERR_TIMEOUT done is called once more, if there is one and
+ * the disk tells of it at last. */
 void journal_unfinished(struct journal *journal, journal_answer_fn done, void *data);
+
+/* Whoever asked that goes away: nothing late is told any more. */
+void journal_unfinished_forget(struct journal *journal);
 
 /* --- values by name ------------------------------------------------------------------------------
  *
@@ -75,7 +81,8 @@ void journal_unfinished(struct journal *journal, journal_answer_fn done, void *d
 void journal_keep(struct journal *journal, const char *key, const json_t *value, loop_fn done,
                   void *data);
 
-/* All kept values whose key begins with `prefix`, as an object: key -> value. */
+/* All kept values whose key begins with `prefix`, as an object: key -> value. An error when there
+ * may be some and they cannot be read. */
 void journal_recall(struct journal *journal, const char *prefix, journal_answer_fn done,
                     void *data);
 

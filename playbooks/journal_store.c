@@ -6,20 +6,31 @@
 #include "playbooks/journal_store.h"
 
 #include "base/mem.h"
+#include "playbooks/journal_reserve.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Somebody who reads it for a moment (a backup) is waited for. */
+enum { SCHEMA_VERSION = 2, BUSY_MS = 1000 };
 
 struct store {
     sqlite3 *db;
     char *path;
+    struct reserve *reserve;
+    bool full; /* the last call that failed did so for want of room */
 };
 
+static const char store_settings[] = "PRAGMA locking_mode=EXCLUSIVE;"
+                                     "PRAGMA journal_mode=WAL;"
+                                     "PRAGMA synchronous=FULL;"
+                                     "PRAGMA foreign_keys=ON;";
+
 static const char store_schema[] =
-    "PRAGMA locking_mode=EXCLUSIVE;"
-    "PRAGMA journal_mode=WAL;"
-    "PRAGMA synchronous=FULL;"
-    "PRAGMA foreign_keys=ON;"
+    "BEGIN;"
     "CREATE TABLE IF NOT EXISTS runs ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT, summary TEXT NOT NULL, plan TEXT NOT NULL,"
     " ended INTEGER NOT NULL DEFAULT 0);"
@@ -28,7 +39,8 @@ static const char store_schema[] =
     " entry TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS entries_run ON entries(run);"
     "CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "PRAGMA user_version=2;";
+    "PRAGMA user_version=2;"
+    "COMMIT;";
 
 static enum err_code code_of(int code)
 {
@@ -49,6 +61,7 @@ static enum err_code code_of(int code)
 static int store_fail(struct store *store, const char *tried, struct err *e)
 {
     int code = sqlite3_extended_errcode(store->db) & 0xff;
+    store->full = code == SQLITE_FULL;
     err_set(e, code_of(code), "journal %s: %s: %s", store->path, tried, sqlite3_errmsg(store->db));
     if (code == SQLITE_FULL)
         err_hint(e, "free space on its disk; runs go on without history meanwhile");
@@ -59,26 +72,80 @@ static int store_fail(struct store *store, const char *tried, struct err *e)
     return -(int)e->code;
 }
 
+/* --- opening -----------------------------------------------------------------------------------
+ */
+
+static int store_integer(struct store *store, const char *sql, int64_t *ret, struct err *e);
+
+/* There is evidence in it, log lines of the apps among them: nobody else's, and what SQLite puts
+ * beside it has the same mode. */
+static void store_keep_private(const char *path)
+{
+    struct stat status;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return; /* SQLite says why */
+    if (fstat(fd, &status) == 0 && (status.st_mode & 07))
+        (void)!fchmod(fd, status.st_mode & 0770);
+    close(fd);
+}
+
+/* What is in order is not written to: on a full disk it can be read all the same. */
+static int store_set_up(struct store *store, struct err *e)
+{
+    int64_t version = 0;
+    if (sqlite3_exec(store->db, store_settings, NULL, NULL, NULL) != SQLITE_OK)
+        return store_fail(store, "open", e);
+    int status = store_integer(store, "PRAGMA user_version", &version, e);
+    if (status != 0 || version == SCHEMA_VERSION)
+        return status;
+    if (version > SCHEMA_VERSION) {
+        status = err_set(e, ERR_UNSUPPORTED,
+                         "journal %s: a newer stack-supervisord has written it (form %lld, this "
+                         "one knows %d)",
+                         store->path, (long long)version, SCHEMA_VERSION);
+        err_hint(e, "install that version again, or move the file away");
+        return status;
+    }
+    if (sqlite3_exec(store->db, store_schema, NULL, NULL, NULL) == SQLITE_OK)
+        return 0;
+    status = store_fail(store, "open", e);
+    if (!sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
 int store_open(const char *path, struct store **ret, struct err *e)
 {
     struct store *store = mem_new(sizeof *store);
+    struct err failure;
     store->path = mem_strdup(path);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK ||
-        sqlite3_exec(store->db, store_schema, NULL, NULL, NULL) != SQLITE_OK) {
-        struct err failure;
-        int status = store_fail(store, "open", &failure);
+    store_keep_private(path);
+    int status =
+        sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL)
+            ? store_fail(store, "open", &failure)
+            : 0;
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+    status = status ? status : store_set_up(store, &failure);
+    if (status != 0) {
         err_copy(e, &failure);
         store_close(store);
         return status;
     }
+    store->reserve = reserve_open(path);
     *ret = store;
     return 0;
+}
+
+bool store_may_open(const struct err *e)
+{
+    return e->code == ERR_FAILED;
 }
 
 struct store *store_close(struct store *store)
 {
     if (store) {
+        reserve_close(store->reserve);
         sqlite3_close(store->db);
         free(store->path);
         free(store);
@@ -115,6 +182,16 @@ static int store_do(struct store *store, sqlite3_stmt *statement, const char *tr
         err_copy(e, &failure);
     sqlite3_finalize(statement);
     return status;
+}
+
+/* --- writing -----------------------------------------------------------------------------------
+ */
+
+bool store_finds_room(struct store *store, bool to_an_end)
+{
+    bool full = store->full;
+    store->full = false;
+    return full && reserve_give(store->reserve, to_an_end);
 }
 
 int store_begin(struct store *store, int64_t run, const char *summary, const char *plan,
@@ -166,6 +243,7 @@ int store_end(struct store *store, int64_t run, const char *entry, const char *s
 
 int store_prune(struct store *store, int keep, struct err *e)
 {
+    reserve_fill(store->reserve);
     return store_do(
         store,
         store_prepare(store,
@@ -173,6 +251,9 @@ int store_prune(struct store *store, int keep, struct err *e)
                       "i", (int64_t)keep),
         "prune", e);
 }
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
 /* One integer, 0 when there is no row. */
 static int store_integer(struct store *store, const char *sql, int64_t *ret, struct err *e)

@@ -7,11 +7,20 @@
 #include "base/err.h"
 #include "base/json.h"
 
+#include <stdbool.h>
+
 struct store;
 
-/* ERR_FAILED or ERR_PERMISSION with the path and SQLite's words. */
+/* Waits a second for somebody who reads it. ERR_PERMISSION, ERR_PROTOCOL (it is no journal) or
+ * ERR_UNSUPPORTED (a newer program's) with the path and SQLite's words; with ERR_FAILED another try
+ * may do. */
 int store_open(const char *path, struct store **ret, struct err *e);
+bool store_may_open(const struct err *e);       /* after such an error */
 struct store *store_close(struct store *store); /* accepts NULL; returns NULL */
+
+/* Whether the last call failed for want of room, and more has been found: it may be tried again.
+ * `to_an_end`: it was the end of a run, for which the last of it is kept. */
+bool store_finds_room(struct store *store, bool to_an_end);
 
 /* A write that failed with one of these may come through another time; with ERR_PROTOCOL the file
  * is not what it should be. */
@@ -22,7 +31,7 @@ int store_add(struct store *store, int64_t run, const char *entry, struct err *e
 int store_end(struct store *store, int64_t run, const char *entry, const char *summary,
               struct err *e);
 
-/* Deletes all but the newest `keep` runs. */
+/* Deletes all but the newest `keep` runs, and fills the reserve up again. */
 int store_prune(struct store *store, int keep, struct err *e);
 
 int store_last_id(struct store *store, int64_t *ret, struct err *e);

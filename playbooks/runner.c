@@ -57,6 +57,7 @@ struct runner *runner_free(struct runner *runner)
         return NULL;
     assert(!runner->opening && !runner->resuming);
     runner__abandon_plannings(runner);
+    journal_unfinished_forget(runner->journal);
     run_free(runner->run);
     followers_free(runner->followers);
     free(runner);
@@ -202,9 +203,9 @@ static void tell_unreadable(const json_t *record, const struct err *e)
     buf_free(&who);
 }
 
-static void on_unfinished(void *data, const struct err *e, const json_t *record)
+/* True when it is at work on it. */
+static bool carry_on(struct runner *runner, const struct err *e, const json_t *record)
 {
-    struct runner *runner = data;
     struct plan *plan = NULL;
     struct err unreadable;
     err_copy(&unreadable, e);
@@ -212,10 +213,8 @@ static void on_unfinished(void *data, const struct err *e, const json_t *record)
         plan_parse(json_at(record, "plan"), &plan, &unreadable);
     if (err_is_set(&unreadable))
         tell_unreadable(record, &unreadable);
-    if (!plan) {
-        resume_finish(runner, false);
-        return;
-    }
+    if (!plan)
+        return false;
     struct stack *stack = empty_stack(plan);
     runner->run = run_new(runner, plan, stack, json_text_at(record, "trigger", ""),
                           json_text_at(record, "requester", ""));
@@ -223,7 +222,29 @@ static void on_unfinished(void *data, const struct err *e, const json_t *record)
     runner__begin(runner);
     stack_unref(stack);
     plan_unref(plan);
-    resume_finish(runner, true);
+    return true;
+}
+
+/* The disk has answered when nobody waited any more. Another run may be under way. */
+static void carry_on_late(struct runner *runner, const json_t *record)
+{
+    struct err e;
+    if (!runner->run && !runner->opening) {
+        carry_on(runner, NULL, record);
+        return;
+    }
+    err_set(&e, ERR_REFUSED, "the disk told of it late, and another run is under way");
+    err_hint(&e, "the next start of the supervisor carries it on");
+    tell_unreadable(record, &e);
+}
+
+static void on_unfinished(void *data, const struct err *e, const json_t *record)
+{
+    struct runner *runner = data;
+    if (runner->resuming)
+        resume_finish(runner, carry_on(runner, e, record));
+    else if (!runner->draining)
+        carry_on_late(runner, record);
 }
 
 void runner_resume(struct runner *runner, runner_resume_fn done, void *data)

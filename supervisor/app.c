@@ -253,6 +253,14 @@ static void on_ready(void *data)
         app->on_ready(app->on_ready_data);
 }
 
+/* Budgets and pauses are forgotten with it: what they were to prevent a person may still allow. */
+static void on_blind(void *data)
+{
+    struct app *app = data;
+    app->blind = true;
+    policy_set_cap(app->config->policies, app_cap(app));
+}
+
 static void on_decision(void *data, const struct decision *decision)
 {
     const struct app *app = data;
@@ -261,10 +269,16 @@ static void on_decision(void *data, const struct decision *decision)
                   autopilot_last_run(app->autopilot, decision->incident));
 }
 
+enum policy_mode app_cap(const struct app *app)
+{
+    enum policy_mode cap = app->config->mode > app->mode ? app->config->mode : app->mode;
+    return app->blind && cap < MODE_ASK ? MODE_ASK : cap;
+}
+
 static struct autopilot_rules autopilot_rules_of(const struct app *app)
 {
     struct config *config = app->config;
-    policy_set_cap(config->policies, config->mode > app->mode ? config->mode : app->mode);
+    policy_set_cap(config->policies, app_cap(app));
     return (struct autopilot_rules){.policies = config->policies,
                                     .playbooks = config->playbooks,
                                     .recoveries = config->recoveries};
@@ -278,6 +292,7 @@ static void open_autopilot(struct app *app)
                                               .runner = app->runner,
                                               .trace_path = trace_path,
                                               .on_ready = on_ready,
+                                              .on_blind = on_blind,
                                               .on_decision = on_decision,
                                               .data = app};
     const struct autopilot_rules rules = autopilot_rules_of(app);

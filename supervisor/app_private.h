@@ -44,6 +44,7 @@ struct app {
     struct timer *look_later; /* the Engine failed to tell: it is asked again */
     int64_t look_wait_ms;     /* how long to wait then; grows */
     bool resuming;
+    bool blind;               /* what the policies remembered could not be read */
     bool run_disrupts;        /* the run that is under way, or was last */
     bool reload_failed;       /* the configuration's file has errors, and the old one is in force */
     int64_t reloaded_wall_ms; /* when it was last taken over */
@@ -60,6 +61,9 @@ struct app {
 int app_aim(struct app *app, const struct container *database, struct err *e);
 
 /* app.c: a question begins and ends; the application ends only when none is open. */
+/* The most that any policy may do. */
+enum policy_mode app_cap(const struct app *app);
+
 void app_query_begins(struct app *app);
 void app_query_ends(struct app *app);
 

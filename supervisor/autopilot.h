@@ -28,6 +28,8 @@ struct autopilot_options {
     const char *trace_path; /* the observations are recorded there; NULL: nowhere */
     /* What was remembered is on the board and in the engine: now watchers may write to the feed. */
     void (*on_ready)(void *data);
+    /* What was remembered cannot be read; called before on_ready, if at all. */
+    void (*on_blind)(void *data);
     /* Called for each decision, after it was carried out as far as it can be at once; the run that
      * it began is told by on_run. */
     void (*on_decision)(void *data, const struct decision *decision);

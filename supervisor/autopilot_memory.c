@@ -199,8 +199,11 @@ static void on_recalled(void *data, const struct err *e, const json_t *kept)
         return;
     }
     if (e) {
-        log_err(LOG_LEVEL_WARNING, "what the policies remembered cannot be read: they begin anew",
-                e);
+        log_err(
+            LOG_LEVEL_ERROR,
+            "what the policies remembered cannot be read: they only ask, until it can at a start",
+            e);
+        autopilot->options.on_blind(autopilot->options.data);
     } else {
         autopilot->restoring = json_deep_copy(json_object_get(kept, STATE_KEY));
         recall_history(autopilot, kept);

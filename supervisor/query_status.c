@@ -86,9 +86,8 @@ static void status_reply(struct status *s, json_t *last_run)
     json_object_set_new(body, "last_run", last_run ? json_incref(last_run) : json_null());
     json_set_bool(body, "configuration_stale", app->reload_failed);
     if (app->autopilot && !app->stopping) {
-        enum policy_mode own = app->config->mode;
         json_t *policies = autopilot_brief(app->autopilot);
-        json_set_text(policies, "mode", policy_mode_name(own > app->mode ? own : app->mode));
+        json_set_text(policies, "mode", policy_mode_name(app_cap(app)));
         json_object_set_new(body, "policies", policies);
     }
     if (journal_trouble(app->journal))

@@ -5,7 +5,9 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
 from checks import QUICK_RECOVER, running
@@ -71,6 +73,76 @@ def test_a_full_disk_costs_the_history_and_not_the_recovery(lab, ports, guard, s
     (small_disk / "ballast").unlink()
     assert guard.ctl("recover", "--yes").code == 0
     assert "history is on disk again" in guard.log()
+
+
+def test_the_end_of_a_run_is_kept_on_a_disk_that_stays_full(lab, ports, guard, small_disk):
+    """Else the next life would do all of it once more."""
+    guard.start()
+    before = running(lab, ports)
+    with lab.events() as events:
+        story = guard.begin()
+        story.wait_action(f"stop:{lab.container(ports, 'web')}", "done")
+        fill(small_disk)
+        assert story.wait_end()["state"] == "succeeded"
+        ends = len(events.all("die"))
+        assert guard.stop(signal.SIGTERM) == 0
+        (small_disk / "ballast").unlink()
+        guard.start()
+        assert guard.json("run", story.run)["state"] == "succeeded"
+        assert "carrying on" not in guard.log()
+        assert len(events.all("die")) == ends and running(lab, ports) == before
+
+
+def test_a_daemon_killed_on_a_full_disk_is_followed_by_one_that_knows_its_run(lab, ports, guard,
+                                                                              small_disk):
+    guard.let_act("act")
+    guard.start()
+    assert guard.ctl("pause", "--reason", "maintenance").code == 0
+    before = running(lab, ports)
+    story = guard.begin()
+    story.wait_action(f"stop:{lab.postgres(ports)}")
+    fill(small_disk)
+    guard.stop(signal.SIGKILL)
+    guard.start()
+    end = guard.follow(story.run).wait_end()
+    assert end["resumed"] and end["left_stopped"] == [] and running(lab, ports) == before
+    assert "maintenance" in guard.ctl("status").out, "a pause is forgotten"
+
+
+def test_somebody_who_reads_the_journal_is_waited_for(lab, ports, guard):
+    """A backup in the second in which the next life begins."""
+    guard.start()
+    before = running(lab, ports)
+    story = guard.begin()
+    story.wait_action(f"stop:{lab.postgres(ports)}")
+    guard.stop(signal.SIGKILL)
+    with closing(sqlite3.connect(guard.folder / "state" / "journal.db",
+                                 isolation_level=None)) as backup:
+        backup.execute("BEGIN")
+        backup.execute("SELECT count(*) FROM entries").fetchall()
+        guard.start(wait=False)
+        wait_until(lambda: "history is kept in memory only" in guard.log(), 10, "it to be told")
+    wait_until(lambda: guard.api("GET", f"/v1/runs/{story.run}"), 20, "the daemon to answer")
+    end = guard.follow(story.run).wait_end()
+    assert end["resumed"] and end["left_stopped"] == [] and running(lab, ports) == before
+    assert "history is on disk again" in guard.log()
+
+
+def test_policies_only_ask_when_what_they_remembered_cannot_be_read(ports, guard):
+    """A budget or a pause may stand there: no restart of anything resets it."""
+    guard.let_act("act")
+    guard.start()
+    assert guard.api("GET", "/v1/status")["policies"]["mode"] == "act"
+    guard.stop(signal.SIGTERM)
+    (guard.folder / "state" / "journal.db").write_text("somebody's own text\n" * 200)
+    guard.start()
+    status = guard.api("GET", "/v1/status")
+    assert status["policies"]["mode"] == "ask" and "journal" in status
+    assert {one["mode"] for one in guard.json("policies")["policies"]} <= {"ask", "observe", "off"}
+    guard.stop(signal.SIGTERM)
+    (guard.folder / "state" / "journal.db").unlink()
+    guard.start()
+    assert guard.api("GET", "/v1/status")["policies"]["mode"] == "act"
 
 
 # ---- descriptors ---------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    static const char *const endings[] = {"", "-wal", "-shm"};
+    static const char *const endings[] = {"", "-wal", "-shm", ".reserve"};
     for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
         CLEANUP_FREE char *file = mem_printf("%s%s", path, endings[i]);
         remove(file);
@@ -388,6 +388,145 @@ START_TEST(a_file_that_another_holds_is_told)
 }
 END_TEST
 
+static void on_time(void *data)
+{
+    *(bool *)data = true;
+}
+
+static void let_pass(int64_t ms)
+{
+    bool over = false;
+    struct timer *timer = timer_new(loop, on_time, &over);
+    timer_start(timer, ms);
+    while (!over)
+        uv_run(loop_uv(loop), UV_RUN_ONCE);
+    timer_free(timer);
+}
+
+/* Somebody who looks into it: a backup, or a person with sqlite3. */
+static sqlite3 *read_it(void)
+{
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM entries", NULL, NULL, NULL),
+                     SQLITE_OK);
+    return db;
+}
+
+START_TEST(a_file_that_is_read_for_a_while_is_waited_for)
+{
+    struct journal *journal = open_fine(path);
+    two_runs(journal);
+    keep(journal, "key", "{'value':1}");
+    journal_close(journal);
+    sqlite3 *reader = read_it();
+    journal = open_at(path);
+    unit_assert_has(journal_trouble(journal)->hint, "another process holds it");
+    struct answer answer = {0};
+    journal_unfinished(journal, on_answer, &answer);
+    let_pass(100);
+    ck_assert(!answer.told);
+    sqlite3_close(reader);
+    await(&answer);
+    ck_assert_int_eq(json_int_at(answer.json, "run", 0), 2);
+    json_decref(answer.json);
+    ck_assert_ptr_null(journal_trouble(journal));
+    assert_kept(journal, "key", 1);
+    ck_assert_int_eq(begin(journal, RUNNING), 3);
+    journal_close(journal);
+}
+END_TEST
+
+static void on_late_answer(void *data, const struct err *e, const json_t *json)
+{
+    struct answer *answer = data;
+    answer->told = true;
+    err_copy(&answer->e, e);
+    json_decref(answer->json);
+    answer->json = json_deep_copy(json);
+}
+
+/* What it stopped is down; the disk was away for longer than anybody waits. */
+START_TEST(an_unfinished_run_is_told_of_late_rather_than_never)
+{
+    struct journal *journal = open_fine(path);
+    two_runs(journal);
+    journal_close(journal);
+    sqlite3 *reader = read_it();
+    journal = open_at(path);
+    struct answer answer = {0};
+    journal_unfinished(journal, on_late_answer, &answer);
+    await(&answer);
+    unit_assert_has(answer.e.hint, "another process holds it");
+    answer.told = false;
+    sqlite3_close(reader);
+    await(&answer);
+    ck_assert_int_eq(answer.e.code, ERR_NONE);
+    ck_assert_int_eq(json_int_at(answer.json, "run", 0), 2);
+    json_decref(answer.json);
+    add(journal, 2, "{'name':'resumed'}");
+    assert_run(journal, 2, "running: intent result resumed");
+    journal_close(journal);
+}
+END_TEST
+
+/* Nobody may take what cannot be read for nothing: what it stopped would stay down untold. */
+START_TEST(what_cannot_be_opened_is_no_empty_journal)
+{
+    struct journal *journal = open_fine(path);
+    two_runs(journal);
+    journal_close(journal);
+    sqlite3 *reader = read_it();
+    journal = open_at(path);
+    ck_assert_int_eq(begin(journal, RUNNING), 1); /* it is not waited for any longer */
+    struct answer runs = {0}, values = {0};
+    journal_unfinished(journal, on_answer, &runs);
+    await(&runs);
+    unit_assert_has(runs.e.hint, "another process holds it");
+    journal_recall(journal, "", on_answer, &values);
+    await(&values);
+    unit_assert_has(values.e.hint, "another process holds it");
+    journal_close(journal);
+    sqlite3_close(reader);
+}
+END_TEST
+
+START_TEST(a_newer_programs_file_is_not_written_to)
+{
+    struct journal *journal = open_fine(path);
+    two_runs(journal);
+    journal_close(journal);
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version=7", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    journal = open_at(path);
+    unit_assert_has(journal_trouble(journal)->text, "a newer stack-supervisord");
+    struct answer answer = {0};
+    journal_unfinished(journal, on_answer, &answer);
+    await(&answer);
+    ck_assert_int_eq(answer.e.code, ERR_UNSUPPORTED);
+    journal_close(journal);
+}
+END_TEST
+
+START_TEST(nobody_else_may_read_it)
+{
+    mode_t before = umask(022);
+    struct journal *journal = open_fine(path);
+    begin(journal, RUNNING);
+    static const char *const endings[] = {"", "-wal", ".reserve"};
+    for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+        struct stat status;
+        CLEANUP_FREE char *file = mem_printf("%s%s", path, endings[i]);
+        ck_assert_int_eq(stat(file, &status), 0);
+        ck_assert_int_eq(status.st_mode & 0777, 0600);
+    }
+    journal_close(journal);
+    umask(before);
+}
+END_TEST
+
 /* From now on no file grows beyond the journal's present size: a full disk. */
 static void fill_the_disk(void)
 {
@@ -627,7 +766,10 @@ UNIT_MAIN_WITH("journal", set_up, tear_down, in_memory_it_answers_the_same,
                old_runs_are_forgotten_but_not_what_is_owed,
                a_place_that_cannot_be_used_is_named_and_it_lives_in_memory,
                a_file_that_is_no_journal_is_left_alone, a_file_that_another_holds_is_told,
-               on_a_full_disk_the_run_goes_on_and_memory_knows_it,
+               a_file_that_is_read_for_a_while_is_waited_for,
+               an_unfinished_run_is_told_of_late_rather_than_never,
+               what_cannot_be_opened_is_no_empty_journal, a_newer_programs_file_is_not_written_to,
+               nobody_else_may_read_it, on_a_full_disk_the_run_goes_on_and_memory_knows_it,
                what_a_full_disk_refused_is_written_when_there_is_room,
                what_a_full_disk_refused_is_tried_once_more_at_the_close,
                a_disk_that_stays_full_has_the_beginning_of_the_story,
