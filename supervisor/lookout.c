@@ -210,7 +210,9 @@ static void on_save(void *data)
 {
     struct lookout *lookout = data;
     json_t *now = watch_containers_save(lookout->containers);
-    if (json_equal(now, lookout->saved)) {
+    /* Where the journal could not be read, nobody is no news: what it has of them stays. */
+    bool is_news = lookout->saved || json_object_size(now) > 0;
+    if (!is_news || json_equal(now, lookout->saved)) {
         json_decref(now);
         return;
     }

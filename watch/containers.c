@@ -19,6 +19,7 @@ enum {
     BURST_MS = 5000,     /* stops closer together are one burst: an Engine's, or a person's */
     BEAT_MS = 45000,     /* rates are sampled: at rest they are told so often … */
     BEAT_BUSY_MS = 5000, /* … and so often while one of them has to fall again */
+    REMEMBERED_MAX = 1000,
 };
 
 struct inspection {
@@ -38,7 +39,7 @@ struct watch_containers {
     struct inspection *inspections;
     struct timer *sweep; /* the next member that is due for a look without an event */
     struct timer *beat;
-    json_t *saved; /* until the first model */
+    json_t *remembered; /* as save has it: stopped by hand, and no member now */
     unsigned burst;
     int64_t asked_ms; /* when a stop by hand was last seen; 0: never */
     bool is_live;     /* between a model and the stream's loss */
@@ -312,14 +313,20 @@ static struct watch__member *take_member(struct watch_containers *w, const char 
     return NULL;
 }
 
+/* What the Engine lists and does not describe just now is taken to be as it is remembered, until an
+ * inspection tells of another death. */
 static void find_at_first(struct watch_containers *w, struct watch__member *m,
                           const struct container *container)
 {
-    const json_t *saved = json_object_get(w->saved, m->id);
+    int64_t ended_ns = json_integer_value(json_object_get(w->remembered, m->id));
     if (!w->has_begun)
         watch__member_found(m, container);
-    if (saved && !container_is_up(container) && json_integer_value(saved) == container->finished_ns)
+    if (ended_ns && !container_is_up(container) &&
+        (container->is_partial || container->finished_ns == ended_ns)) {
         m->down = DOWN_BY_HAND;
+        m->finished_ns = ended_ns;
+    }
+    json_object_del(w->remembered, m->id);
 }
 
 static struct watch__member *adopt_member(struct watch_containers *w,
@@ -333,6 +340,22 @@ static struct watch__member *adopt_member(struct watch_containers *w,
         watch__member_inspected(m, container, is_ours(w, container->name), now_of(w));
     } /* else the events know better than a model that took a while to load */
     return m;
+}
+
+static bool is_known_by_hand(const struct watch__member *m)
+{
+    return m->down == DOWN_BY_HAND && m->finished_ns;
+}
+
+static void drop_members(struct watch_containers *w)
+{
+    for (size_t i = 0; i < w->member_count; i++) {
+        const struct watch__member *m = w->members[i];
+        if (m && is_known_by_hand(m) && !m->is_gone)
+            json_set_int(w->remembered, m->id, m->finished_ns);
+        watch__member_free(w->members[i]);
+    }
+    free(w->members);
 }
 
 static void adopt_members(struct watch_containers *w, const struct stack *stack)
@@ -350,11 +373,38 @@ static void adopt_members(struct watch_containers *w, const struct stack *stack)
             *MEM_PUSH(members, member_count) = m;
         }
     }
-    for (size_t i = 0; i < w->member_count; i++)
-        watch__member_free(w->members[i]);
-    free(w->members);
+    drop_members(w);
     w->members = members;
     w->member_count = member_count;
+}
+
+static bool is_complete(const struct stack *stack)
+{
+    for (size_t i = 0; i < stack->service_count; i++)
+        for (size_t c = 0; c < stack->services[i].container_count; c++)
+            if (stack->services[i].containers[c]->is_partial)
+                return false;
+    return true;
+}
+
+/* A model whose containers are all described has the last word on who is no more. One that is never
+ * complete must not let the memory grow for ever: the oldest go first. Who is in the model and no
+ * member is there, and not to be watched, which the next configuration may change. */
+static void forget_absent(struct watch_containers *w, const struct stack *stack)
+{
+    bool complete = is_complete(stack);
+    size_t count = json_object_size(w->remembered);
+    const char *id;
+    json_t *ended;
+    void *next;
+    json_object_foreach_safe(w->remembered, next, id, ended)
+    {
+        bool is_too_many = count > REMEMBERED_MAX;
+        if (stack_container(stack, id) || (!complete && !is_too_many))
+            continue;
+        json_object_del(w->remembered, id);
+        count--;
+    }
 }
 
 void watch_containers_stack(struct watch_containers *watch, struct stack *stack)
@@ -363,8 +413,7 @@ void watch_containers_stack(struct watch_containers *watch, struct stack *stack)
         watch->services[i]->is_present = false;
     adopt_members(watch, stack);
     drop_absent_services(watch);
-    json_decref(watch->saved);
-    watch->saved = NULL;
+    forget_absent(watch, stack);
     watch->has_begun = true;
     watch->is_live = true;
     for (size_t i = 0; i < watch->service_count; i++)
@@ -407,10 +456,10 @@ json_t *watch_containers_json(const struct watch_containers *watch)
 
 json_t *watch_containers_save(const struct watch_containers *watch)
 {
-    json_t *saved = json_object();
+    json_t *saved = json_deep_copy(watch->remembered);
     for (size_t i = 0; i < watch->member_count; i++) {
         const struct watch__member *m = watch->members[i];
-        if (m->down == DOWN_BY_HAND && m->finished_ns)
+        if (is_known_by_hand(m))
             json_set_int(saved, m->id, m->finished_ns);
     }
     return saved;
@@ -418,8 +467,8 @@ json_t *watch_containers_save(const struct watch_containers *watch)
 
 void watch_containers_restore(struct watch_containers *watch, const json_t *saved)
 {
-    json_decref(watch->saved);
-    watch->saved = json_deep_copy(saved);
+    json_decref(watch->remembered);
+    watch->remembered = json_is_object(saved) ? json_deep_copy(saved) : json_object();
 }
 
 /* --- life --------------------------------------------------------------------------------------
@@ -429,6 +478,7 @@ struct watch_containers *watch_containers_new(const struct watch_containers_opti
 {
     struct watch_containers *w = mem_new(sizeof *w);
     w->options = *options;
+    w->remembered = json_object();
     w->sweep = timer_new(options->loop, on_sweep, w);
     w->beat = timer_new(options->loop, on_beat, w);
     return w;
@@ -446,7 +496,7 @@ struct watch_containers *watch_containers_free(struct watch_containers *watch)
     free(watch->services);
     watch->members = NULL;
     watch->member_count = 0;
-    json_decref(watch->saved);
+    json_decref(watch->remembered);
     timer_free(watch->sweep);
     timer_free(watch->beat);
     watch->is_over = true;

@@ -54,9 +54,11 @@ bool watch_containers_stopped_by_hand(const struct watch_containers *watch, cons
 json_t *watch_containers_json(const struct watch_containers *watch);
 
 /* What was stopped by hand, across a restart of the daemon: {"id": time of its end in ns}. The
- * caller owns it. restore comes before the first model; without it that is guessed: a container
- * that is down at first sight was stopped by hand when it ended with 0 or has a restart policy that
- * would have brought it back. */
+ * caller owns it. restore comes before the first model, until which save gives it back as it is: a
+ * life that never saw the stack knows no better. What a model does not have is remembered until one
+ * comes whose containers are all described. Without a restore it is guessed: a container that is
+ * down at first sight was stopped by hand when it ended with 0 or has a restart policy that would
+ * have brought it back. */
 json_t *watch_containers_save(const struct watch_containers *watch);
 void watch_containers_restore(struct watch_containers *watch, const json_t *saved);
 

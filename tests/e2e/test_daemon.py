@@ -1,9 +1,13 @@
 """stack-supervisord itself: its options and their twins, its signals, and one at a time."""
 
+import shutil
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
+from autopilot import observation, wait_observation
 from checks import QUICK_RECOVER, running
 from lab import wait_until
 
@@ -133,3 +137,40 @@ def test_a_playbook_that_names_what_is_not_there_is_refused_with_its_line(lab, p
     wait_until(lambda: slip in supervisor.log(), 10, "the log to say so")
     assert slip in supervisor.ctl("status").out
     assert running(lab, ports) == before and supervisor.json("runs")["runs"] == []
+
+
+def is_stored_as_stopped(supervisor, folder, container):
+    """What the next life will find; the journal is the daemon's alone, so a copy is read."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(supervisor.folder / "state", folder,
+                    ignore=lambda _, names: [one for one in names if "journal" not in one])
+    with closing(sqlite3.connect(folder / "journal.db")) as journal:
+        rows = journal.execute("SELECT value FROM kept WHERE key = 'watch/stopped-by-hand'")
+        return any(container in value for value, in rows)
+
+
+def test_what_a_person_killed_is_known_after_a_life_without_an_engine(lab, ports, supervisor,
+                                                                      tmp_path):
+    lab.wait_healthy(ports)
+    supervisor.configure(f"stack: {ports}\n")
+    supervisor.start()
+    wait_observation(supervisor, "service(web).running", lambda it: it is True)
+    web = lab.container(ports, "web")
+    lab.docker("kill", web)
+    wait_until(lambda: is_stored_as_stopped(supervisor, tmp_path / "copy", lab.inspect(web)["Id"]),
+               20, "the kill to be stored")
+    assert supervisor.stop() == 0
+
+    supervisor.use_docker("unix:///nonexistent/docker.sock")
+    supervisor.start()
+    wait_until(lambda: "the Docker Engine is not reached" in supervisor.log(), 20, "it to look")
+    assert supervisor.stop() == 0
+
+    supervisor.use_docker(lab.docker_host)
+    supervisor.start()
+    wait_observation(supervisor, "service(postgres).running", lambda it: it is True)
+    try:
+        assert observation(supervisor, "service(web).running") is None, "it was no crash"
+    finally:
+        lab.docker("start", web)
+    wait_observation(supervisor, "service(web).running", lambda it: it is True)

@@ -1,6 +1,7 @@
 /* What the board says of a stack's services, by events and by the answers of a fake Engine. One
  * container's own rules are in test_watch_member.c. */
 #include "docker/event.h"
+#include "docker/summary.h"
 #include "tests/fake/engine.h"
 #include "tests/unit/unit.h"
 #include "watch/containers.h"
@@ -15,8 +16,10 @@ struct box {
     const char *id, *service, *image;
     const char *state, *health; /* health NULL: no check */
     const char *policy, *role;
+    const char *finished_at; /* NULL: as all the others */
     int exit_code;
     bool is_gone;
+    bool is_undescribed; /* listed, and an inspection fails */
 };
 
 struct scene {
@@ -56,6 +59,8 @@ static json_t *body_of(const struct box *box)
                   box->policy ? box->policy : "no");
     json_set_text(json_at(body, "State"), "Status", box->state);
     json_set_int(json_at(body, "State"), "ExitCode", box->exit_code);
+    if (box->finished_at)
+        json_set_text(json_at(body, "State"), "FinishedAt", box->finished_at);
     if (box->health) {
         json_object_set_new(json_at(body, "Config"), "Healthcheck",
                             unit_json("{'Test': ['CMD', 'x']}"));
@@ -75,13 +80,17 @@ static char *answer(void *data, const char *request, size_t *ret_len, enum fake_
         if (strstr(request, s->boxes[i].id))
             asked = &s->boxes[i];
     bool is_there = asked && !asked->is_gone;
+    bool is_told = is_there && !asked->is_undescribed;
     CLEANUP_JSON json_t *body =
-        is_there ? body_of(asked) : unit_json("{'message': 'No such container: x'}");
+        is_told ? body_of(asked) : unit_json("{'message': 'No such container: x'}");
     CLEANUP_FREE char *text = json_line(body);
     char *answered =
         mem_printf("HTTP/1.1 %d X\r\nContent-Type: application/json\r\nApi-Version: 1.41\r\n"
                    "Content-Length: %zu\r\n\r\n%s",
-                   is_there ? 200 : 404, strlen(text), text);
+                   is_told    ? 200
+                   : is_there ? 500
+                              : 404,
+                   strlen(text), text);
     *ret_len = strlen(answered);
     *ret_end = FAKE_KEEP;
     const char *words = s->strikes;
@@ -201,6 +210,19 @@ static void settle(struct scene *s)
     timer_stop(s->guard);
 }
 
+static struct container *listed(const struct box *box)
+{
+    CLEANUP_JSON json_t *body = body_of(box);
+    struct docker_summary summary = {.name = mem_strdup(box->id),
+                                     .image = mem_strdup(box->image ? box->image : "x"),
+                                     .labels = json_incref(json_at(body, "Config/Labels")),
+                                     .state = CONTAINER_EXITED};
+    snprintf(summary.id, sizeof summary.id, "%s", box->id);
+    struct container *container = docker__container_from_summary(&summary);
+    docker__summary_clear(&summary);
+    return container;
+}
+
 /* What stack_load() would bring now. */
 static void model(struct scene *s)
 {
@@ -212,7 +234,8 @@ static void model(struct scene *s)
         if (s->boxes[i].is_gone)
             continue;
         CLEANUP_JSON json_t *body = body_of(&s->boxes[i]);
-        containers[count++] = container_from_json(body, &e);
+        containers[count++] =
+            s->boxes[i].is_undescribed ? listed(&s->boxes[i]) : container_from_json(body, &e);
     }
     ck_assert_msg(stack_build("shop", containers, count, NULL, NULL, &stack, &e) == 0, "%s",
                   e.text);
@@ -604,6 +627,124 @@ START_TEST(what_was_stopped_by_hand_is_known_in_the_next_life)
 }
 END_TEST
 
+/* Ends this life, and begins another with what it saved. */
+static void next_life(struct scene *s)
+{
+    CLEANUP_JSON json_t *saved = watch_containers_save(s->watch);
+    watch_containers_free(s->watch);
+    watch_new(s);
+    watch_containers_restore(s->watch, saved);
+}
+
+/* As a person does it who kills; without a restart policy it could have been a crash. */
+static void kill_frontend(struct scene *s)
+{
+    box(s, "frontend-1")->exit_code = 137;
+    stop_by_kill(s, "frontend-1");
+    settle(s);
+}
+
+START_TEST(a_life_that_never_saw_the_stack_forgets_nothing)
+{
+    struct scene s;
+    scene_open(&s);
+    model(&s);
+    kill_frontend(&s);
+    next_life(&s);
+    watch_containers_lost(s.watch); /* the Engine is away for all of it */
+    next_life(&s);
+    next_life(&s); /* another one, which hears of nothing at all */
+    model(&s);
+    ck_assert(watch_containers_stopped_by_hand(s.watch, "frontend-1"));
+    ck_assert_double_eq(running(&s, "frontend"), -1);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(what_the_engine_does_not_describe_just_now_stays_known)
+{
+    struct scene s;
+    scene_open(&s);
+    model(&s);
+    kill_frontend(&s);
+    next_life(&s);
+    box(&s, "frontend-1")->is_undescribed = true;
+    model(&s);
+    ck_assert_double_eq(running(&s, "frontend"), -1);
+    next_life(&s);
+    model(&s);
+    ck_assert(watch_containers_stopped_by_hand(s.watch, "frontend-1"));
+    box(&s, "frontend-1")->is_undescribed = false;
+    model(&s);
+    ck_assert(watch_containers_stopped_by_hand(s.watch, "frontend-1"));
+    ck_assert_double_eq(running(&s, "frontend"), -1);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(what_the_engine_describes_at_last_may_be_another_death)
+{
+    struct scene s;
+    scene_open(&s);
+    model(&s);
+    kill_frontend(&s);
+    next_life(&s);
+    box(&s, "frontend-1")->is_undescribed = true;
+    model(&s);
+    box(&s, "frontend-1")->is_undescribed = false;
+    box(&s, "frontend-1")->finished_at = "2026-11-23T05:00:00Z"; /* it ran again, and crashed */
+    watch_containers_lost(s.watch);
+    model(&s);
+    ck_assert(!watch_containers_stopped_by_hand(s.watch, "frontend-1"));
+    ck_assert_double_eq(running(&s, "frontend"), 0);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(what_a_model_misses_is_forgotten_once_one_is_complete)
+{
+    struct scene s;
+    scene_open(&s);
+    model(&s);
+    kill_frontend(&s);
+    next_life(&s);
+    box(&s, "frontend-1")->is_gone = true;
+    box(&s, "backend-1")->is_undescribed = true;
+    model(&s);
+    next_life(&s);
+    model(&s);
+    box(&s, "frontend-1")->is_gone = false;
+    model(&s);
+    ck_assert(watch_containers_stopped_by_hand(s.watch, "frontend-1"));
+    box(&s, "frontend-1")->is_gone = true;
+    model(&s); /* out of a life's own model, too */
+    CLEANUP_JSON json_t *kept = watch_containers_save(s.watch);
+    ck_assert_uint_eq(json_object_size(kept), 1);
+    box(&s, "backend-1")->is_undescribed = false;
+    model(&s);
+    CLEANUP_JSON json_t *left = watch_containers_save(s.watch);
+    ck_assert_uint_eq(json_object_size(left), 0);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(what_a_model_holds_and_nobody_watches_stays_known)
+{
+    struct scene s;
+    scene_open(&s);
+    model(&s);
+    kill_frontend(&s);
+    box(&s, "frontend-1")->role = "ignore";
+    model(&s);
+    next_life(&s);
+    model(&s);
+    box(&s, "frontend-1")->role = NULL;
+    model(&s);
+    ck_assert(watch_containers_stopped_by_hand(s.watch, "frontend-1"));
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(what_is_down_at_first_sight_and_would_have_come_back_was_stopped)
 {
     struct scene s;
@@ -643,5 +784,10 @@ UNIT_MAIN("watch_containers", each_service_is_as_well_as_its_worst_container,
           an_engine_that_shuts_down_is_nobodys_hand,
           an_engine_that_comes_back_from_a_crash_is_nobodys_hand,
           what_was_stopped_by_hand_is_known_in_the_next_life,
+          a_life_that_never_saw_the_stack_forgets_nothing,
+          what_the_engine_does_not_describe_just_now_stays_known,
+          what_the_engine_describes_at_last_may_be_another_death,
+          what_a_model_misses_is_forgotten_once_one_is_complete,
+          what_a_model_holds_and_nobody_watches_stays_known,
           what_is_down_at_first_sight_and_would_have_come_back_was_stopped,
           it_may_be_freed_while_questions_are_open)
