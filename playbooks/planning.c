@@ -39,7 +39,7 @@ int runner__make_plan(struct runner *runner, const char *playbook_name, const js
     if (!playbook)
         return -(int)e->code;
     if (stack->database->container_count > 0)
-        reach_aim(runner->reach, stack->database->containers[0], NULL);
+        runner_aim(runner, stack->database->containers[0], NULL);
     int status = plan_check_names(options, stack, e);
     status = status ? status : plan_make(playbook, stack, ret, e);
     playbook_unref(playbook);

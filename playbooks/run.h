@@ -101,6 +101,11 @@ struct runner_watcher {
 };
 void runner_watch(struct runner *runner, const struct runner_watcher *watcher, void *data);
 
+/* The database is aimed at by its container as it is now (reach_aim), but not under a run: what
+ * that asks of the database must not be taken from under it. A run aims itself; when it is over the
+ * stack is to be looked at anew. */
+int runner_aim(struct runner *runner, const struct container *database, struct err *e);
+
 /* A run is at work that may stop, start or restart this container (by name). */
 bool runner_works_on(const struct runner *runner, const char *container);
 

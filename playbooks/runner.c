@@ -86,6 +86,13 @@ bool runner_works_on(const struct runner *runner, const char *container)
     return false;
 }
 
+int runner_aim(struct runner *runner, const struct container *database, struct err *e)
+{
+    if (runner->run && reach_db(runner->reach))
+        return 0;
+    return reach_aim(runner->reach, database, e);
+}
+
 void runner__begin(struct runner *runner)
 {
     struct run *run = runner->run;

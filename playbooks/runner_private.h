@@ -41,8 +41,8 @@ void runner__begin(struct runner *runner);
 /* planning.c: the playbook of a request with its options in place; the caller owns a reference. */
 struct playbook *runner__find_playbook(const struct runner *runner, const char *name,
                                        const json_t *options, struct err *e);
-/* The plan for a stack that was loaded; the database is aimed at on the way, as the plan's actions
- * will need it. */
+/* The plan for a stack that was loaded; the database is aimed at on the way (runner_aim), as the
+ * plan's actions will need it. */
 int runner__make_plan(struct runner *runner, const char *playbook, const json_t *options,
                       struct stack *stack, struct plan **ret, struct err *e);
 int runner__refuse_stopping(struct err *e);

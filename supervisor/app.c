@@ -34,17 +34,8 @@ void app_query_ends(struct app *app)
     app_maybe_stopped(app);
 }
 
-/* --- aiming at the database ---------------------------------------------------------------------
+/* --- looking at the stack, and aiming at its database -------------------------------------------
  */
-
-int app_aim(struct app *app, const struct container *database, struct err *e)
-{
-    /* What a run asks of the database must not be taken from under it; it aims itself, and when it
-     * is over the stack is looked at anew. */
-    if (runner_present(app->runner) != 0 && reach_db(app->reach))
-        return 0;
-    return reach_aim(app->reach, database, e);
-}
 
 /* Without a model events mean nothing: an Engine that failed to tell is asked again. Who has no
  * such stack, or several, is told by an event, or by a new configuration. */
@@ -82,7 +73,7 @@ static void on_looked(void *data, const struct err *e, struct stack *stack)
         look_later(app, e);
     } else if (stack->database->container_count > 0) {
         const struct container *c = stack->database->containers[0];
-        if (container_is_up(c) && app_aim(app, c, &failure) != 0)
+        if (container_is_up(c) && runner_aim(app->runner, c, &failure) != 0)
             log_err(LOG_LEVEL_WARNING, "database", &failure);
     }
     if (!e) {

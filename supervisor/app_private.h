@@ -57,9 +57,6 @@ struct app {
     void *on_stopped_data;
 };
 
-/* app.c: how the database is reached follows the container, but not under a run. */
-int app_aim(struct app *app, const struct container *database, struct err *e);
-
 /* app.c: a question begins and ends; the application ends only when none is open. */
 /* The most that any policy may do. */
 enum policy_mode app_cap(const struct app *app);

@@ -54,7 +54,7 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
     }
     if (!e && plan_check_names(q->named, stack, &failure) != 0)
         e = &failure;
-    if (!e && app_aim(q->app, stack->database->containers[0], &failure) != 0)
+    if (!e && runner_aim(q->app->runner, stack->database->containers[0], &failure) != 0)
         e = &failure;
     if (e) {
         question_reply(q, e, NULL);

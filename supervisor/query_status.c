@@ -179,7 +179,7 @@ static void ask_database(struct status *s)
     s->database = json_object();
     json_set_text(s->database, "service", service->name);
     json_set_text(s->database, "container", c ? c->name : NULL);
-    if (!c || reach_aim(s->app->reach, c, &e) != 0) {
+    if (!c || runner_aim(s->app->runner, c, &e) != 0) {
         json_set_text(s->database, "state", db_state_name(DB_UNREACHABLE));
         json_object_set_new(s->database, "why", c ? json_from_err(&e) : json_null());
         add_reason(s, "the database cannot be reached");

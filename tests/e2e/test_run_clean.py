@@ -1,5 +1,8 @@
 """clean: ends leaked sessions, and only those."""
 
+import signal
+from contextlib import contextmanager
+
 import pytest
 from checks import lives, long_but
 
@@ -39,6 +42,23 @@ def held(lab, project):
                              "application_name IN ('backend', 'worker', 'at-work', 'superuser') "
                              "GROUP BY 1")
     return {name: int(count) for name, count in (row.split("|") for row in rows.splitlines())}
+
+
+@contextmanager
+def waiting_clean(lab, project, daemon):
+    """The story of a clean that has ended all sessions of the backend but one, which cannot end as
+    long as this lasts. Gives its pid, too."""
+    postgres = lab.postgres(project)
+    pid = int(lab.psql(project, "SELECT max(pid) FROM pg_stat_activity WHERE application_name = "
+                                "'backend'"))
+    lab.exec(postgres, ["sh", "-c", f"kill -STOP {pid}"])
+    try:
+        story = daemon.begin("clean", options={"idle": "100ms", "idle_in_transaction": "never",
+                                               "applications": ["backend"]})
+        lab.wait_until(lambda: held(lab, project)["backend"] == 1, 15, "the others to be ended")
+        yield story, pid
+    finally:
+        lab.exec(postgres, ["sh", "-c", f"kill -CONT {pid}"])
 
 
 def report_of(run):
@@ -127,3 +147,17 @@ def test_clean_helps_a_stack_that_is_out_of_connections(lab, five, daemon):
     assert lab.refusal(five) == ""
     lab.wait_healthy(five)
     assert daemon.ctl("status").code == 0 and lives(lab, five) == before
+
+
+def test_who_asks_meanwhile_takes_nothing_from_a_clean(lab, leaking, daemon):
+    """Neither a status nor a plan leads a run's own questions elsewhere, whatever a reload says."""
+    with waiting_clean(lab, leaking, daemon) as (story, _):
+        daemon.configure("database: {connect: application_name=other}\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        lab.wait_until(lambda: "configuration read anew" in daemon.log(), 10, "the reload")
+        assert daemon.api("GET", "/v1/status")["status"] == "recovering"
+        assert daemon.ctl("recover", "--plan").code == 0
+        assert daemon.ctl("connections").code == 0
+    end = story.wait_end()
+    assert end["state"] == "succeeded", end
+    assert len(report_of(daemon.json("run", story.run))["ended"]) == 6

@@ -9,6 +9,7 @@
 #include "tests/unit/pg_fixture.h"
 #include "tests/unit/unit.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 static struct loop *loop;
@@ -1186,6 +1187,53 @@ START_TEST(a_database_is_looked_at_cleaned_and_verified)
 }
 END_TEST
 
+static void on_planned(void *data, const struct err *e, const struct plan *plan)
+{
+    (void)e;
+    *(bool *)data = plan != NULL;
+    ck_assert_msg(plan != NULL, "%s", e ? e->text : "");
+}
+
+/* A clean that has ended one of two sessions, and waits for the other, which is `stuck`. */
+static int64_t start_clean_that_waits(PGconn *boss, struct crowd *crowd, pid_t *ret_stuck)
+{
+    crowd_join(crowd, &pg, "app", 2);
+    *ret_stuck = PQbackendPID(crowd->conns[0]);
+    kill(*ret_stuck, SIGSTOP);
+    add_playbook("tidy", "- clean: {idle: 0s}\n");
+    int64_t run = start("tidy");
+    while (pg_number(boss, "SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+                           "'crowd'") > 1)
+        turn();
+    return run;
+}
+
+START_TEST(a_plan_that_is_shown_takes_nothing_from_a_run)
+{
+    struct crowd crowd = {0};
+    pid_t stuck;
+    bool planned = false;
+    begin_server();
+    PGconn *boss = pg_connect(&pg, "postgres", "boss");
+    int64_t run = start_clean_that_waits(boss, &crowd, &stuck);
+    CLEANUP_FREE char *connect = mem_printf("%s application_name=other", pg_conninfo(&pg, "guard"));
+    const struct reach_options options = {.connect = connect};
+    reach_configure(reach, &options);
+    runner_plan(runner, "bounce", NULL, on_planned, &planned);
+    while (!planned)
+        turn();
+    kill(stuck, SIGCONT);
+    await_end();
+    json_t *record = record_of(run);
+    assert_results(record, "clean done");
+    ck_assert_uint_eq(json_array_size(json_at(detail_of(record, "clean"), "ended")), 2);
+    json_decref(record);
+    PQfinish(boss);
+    crowd_leave(&crowd);
+    end_server();
+}
+END_TEST
+
 START_TEST(a_database_that_stays_full_is_not_verified)
 {
     struct crowd crowd = {0};
@@ -1242,5 +1290,6 @@ UNIT_MAIN_WITH(
     a_server_that_replays_is_given_more_time_while_it_gets_on,
     a_server_is_seen_to_get_on_by_what_its_process_calls_itself,
     what_clients_leave_in_the_log_is_no_sign_of_a_replay,
-    a_database_is_looked_at_cleaned_and_verified, a_database_that_stays_full_is_not_verified,
+    a_database_is_looked_at_cleaned_and_verified, a_plan_that_is_shown_takes_nothing_from_a_run,
+    a_database_that_stays_full_is_not_verified,
     a_database_that_does_not_answer_fails_its_steps_in_seconds)
