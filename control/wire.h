@@ -86,7 +86,7 @@
  *   progress  action, text           – live only: not kept, no "seq"
  *   evidence  what                   – "connections" | "logs" | "containers", detail
  *   note      text                   – something a person should know; with action and detail: what
- *             an action keeps because it has to give it back
+ *             an action keeps because it has to give it back, or had done when it was given up
  *   abort     by
  *   resume    text                   – a new life of the daemon carries the run on
  *   end       state, text, took_ms, critical_ms, overhead, own_ms ({action: ms}: what the world

@@ -204,7 +204,8 @@ const json_t *story_last(const struct run *run, const char *action, const char *
 int story_times_begun(const struct run *run, const char *action);
 
 /* What an action must not forget, whatever life it is in: a note with a detail (taken over) that is
- * on disk when done(a) is called; and the last detail that was kept so, or NULL. */
+ * on disk when done(a) is called (NULL: nobody waits for that); and the last detail that was kept
+ * so, or NULL. */
 void story_keep_then(struct action_run *a, const char *text, json_t *detail, loop_fn done);
 const json_t *story_kept(const struct run *run, const char *action);
 json_t *story_summary(const struct run *run);

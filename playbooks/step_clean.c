@@ -1,5 +1,6 @@
 /* End leaked sessions, and tell who was ended and why. */
 #include "base/fault_point.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "playbooks/clean_rules.h"
 #include "playbooks/run_private.h"
@@ -21,11 +22,27 @@ static void clean_free(struct action_run *a)
     free(work);
 }
 
+/* No result of the action will say whom it has ended: the run was aborted, the daemon ends, or the
+ * way in was taken. */
+static void tell_unfinished(struct action_run *a, const struct db_clean_report *report)
+{
+    if (report->victims + report->stayed == 0)
+        return;
+    CLEANUP_FREE char *text = mem_printf(
+        "%s did not come to its end; it had ended %d session%s, and asked %d more to end",
+        a->action->id, report->victims, report->victims == 1 ? "" : "s", report->stayed);
+    log_warning("run %lld: %s", (long long)a->run->id, text);
+    story_keep_then(a, text, db_clean_report_json(report), NULL);
+}
+
 static void on_cleaned(void *data, const struct err *e, const struct db_clean_report *report)
 {
     struct action_run *a = data;
     FAULT_POINT("postgres.cleaned");
-    if (!step_landed(a))
+    bool is_alive = step_landed(a);
+    if (report && (e || !is_alive))
+        tell_unfinished(a, report);
+    if (!is_alive)
         return;
     if (e) {
         step_fail(a, e);

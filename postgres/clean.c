@@ -45,6 +45,7 @@ struct clean {
     size_t target_count;
     size_t from, batch;  /* the targets in the statement that is asked now */
     bool one_by_one;     /* the server denied a batch as a whole */
+    bool is_unanswered;  /* that statement's answer has not come */
     bool acted;          /* signals were sent: from here on there is a report in any case */
     bool blind;          /* the last way in was lost after that */
     struct timer *again; /* the next look */
@@ -195,10 +196,12 @@ static void on_ended(void *data, const struct db__fault *fault, const char *valu
     struct err e = {0};
     FAULT_POINT("postgres.terminated");
     if (fault && strcmp(fault->sqlstate, "42501") == 0) {
+        clean->is_unanswered = false;
         handle_denial(clean);
         return;
     }
     CLEANUP_JSON json_t *json = fault ? NULL : parse_answer(value, &e);
+    clean->is_unanswered = !json;
     if (!json) {
         clean->blind = clean->acted;
         finish(clean, clean->acted ? NULL : fault ? &fault->e : &e);
@@ -224,6 +227,7 @@ static void end_next(struct clean *clean)
     clean->batch = clean->one_by_one ? 1 : left < BATCH ? left : BATCH;
     CLEANUP_FREE struct db__victim *victims = make_victims(clean, clean->from, clean->batch);
     FAULT_POINT("postgres.terminate");
+    clean->is_unanswered = true;
     db__visit_ask(clean->visit, db__sql_terminate(victims, clean->batch), on_ended, clean);
 }
 
@@ -312,12 +316,24 @@ static void drop(struct op *op)
     timer_stop(clean->again);
 }
 
+/* The server may have ended it: the statement was sent, and nothing more is known. */
+static bool is_unanswered(const struct clean *clean, const struct target *target)
+{
+    size_t at = (size_t)(target - clean->targets);
+    return clean->is_unanswered && at >= clean->from && at < clean->from + clean->batch;
+}
+
 static const char *why_there(const struct clean *clean, const struct target *target)
 {
+    bool given_up = clean->job.op.result.code == ERR_CANCELLED;
+    if (is_unanswered(clean, target))
+        return "asked to end, and no answer came";
     if (!target->asked)
-        return "there was no time left to end it";
+        return given_up ? "given up before its turn" : "there was no time left to end it";
     if (!target->told)
         return "in use again, or changed";
+    if (given_up)
+        return "told to end, and not seen to go before the clean was given up";
     return clean->blind ? "told to end, then the way in was lost" : "told to end, and still there";
 }
 
@@ -329,7 +345,7 @@ static void settle(struct clean *clean, struct target *target)
         item->verdict = DB_VICTIM; /* also one that was denied, and left by itself */
     if (target->gone || denied)
         return;
-    item->verdict = target->told ? DB_STAYED : DB_SPARED;
+    item->verdict = target->told || is_unanswered(clean, target) ? DB_STAYED : DB_SPARED;
     size_t len = strlen(item->why);
     snprintf(item->why + len, sizeof item->why - len, "; %s", why_there(clean, target));
 }
@@ -358,9 +374,10 @@ static void deliver(struct op *op, const struct err *e)
     struct clean *clean = (struct clean *)op;
     if (e && e->code == ERR_TIMEOUT && clean->acted)
         e = NULL; /* those that stay are a result */
-    if (!e && !clean->dry_run)
+    bool has_report = !e || clean->acted || clean->is_unanswered;
+    if (has_report && !clean->dry_run)
         settle_all(clean);
-    clean->done(clean->data, e, e ? NULL : clean->report);
+    clean->done(clean->data, e, has_report ? clean->report : NULL);
     destroy(clean);
 }
 

@@ -218,7 +218,7 @@ struct db_clean_rules {
 enum db_verdict {
     DB_VICTIM, /* to be ended (dry run), or ended and gone */
     DB_SPARED, /* old enough to be a victim, and protected: see why */
-    DB_STAYED, /* told to end, and still there at the deadline */
+    DB_STAYED, /* told to end, and not seen to go: still there at the deadline, or see why */
     DB_DENIED, /* the server does not let us end it: see why for the missing grant */
     DB_VERDICTS
 };
@@ -248,8 +248,11 @@ struct db_clean_report *db_clean_select(struct db_activity *activity,
 /* Snapshot, selection, pg_terminate_backend for each victim (checked again in the same statement:
  * pid, start, and that it has not been in use since), then waits until they are really gone.
  * ERR_TIMEOUT is not used for victims that stay: they are reported. Fails only when there was no
- * way in. Where our role lacks rights and there is a back door, that does it. The rules are copied.
- */
+ * way in, or when it is given up. Where our role lacks rights and there is a back door, that does
+ * it. The rules are copied.
+ *
+ * With an error the report comes as well, once the server was asked to end anybody: what was done
+ * stays done, whatever became of the call. Else it is NULL then. */
 typedef void (*db_clean_fn)(void *data, const struct err *e, const struct db_clean_report *report);
 op_id db_clean(struct db *db, const struct db_clean_rules *rules, bool dry_run, int64_t deadline_ms,
                db_clean_fn done, void *data);

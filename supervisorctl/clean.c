@@ -65,7 +65,7 @@ void render_clean(FILE *out, const struct print_style *style, const json_t *repo
         fputs(dry ? "nobody would be ended\n" : "nobody was ended\n", out);
     render_part(out, style, report, "ended", TONE_BOLD, dry ? "would be ended" : "ended");
     render_part(out, style, report, "spared", TONE_PLAIN, "spared");
-    render_part(out, style, report, "stayed", TONE_BAD, "told to end, and still there");
+    render_part(out, style, report, "stayed", TONE_BAD, "told to end, and not seen to go");
     render_part(out, style, report, "denied", TONE_BAD, "could not be ended");
     render_hint(out, style, json_at(report, "hint"));
     int64_t before = json_int_at(report, "used_before", 0);
@@ -159,7 +159,8 @@ static bool ask_first(struct ctl *ctl, const json_t *rules, int *ret_code)
 
 /* --- doing ------------------------------------------------------------------------------------ */
 
-/* The report stands in the entry that ends the clean action. */
+/* The report stands in the entry that ends the clean action, or in the note of one that was given
+ * up. */
 static void print_reports(struct ctl *ctl, const json_t *entries)
 {
     for (size_t i = 0; i < json_array_size(entries); i++) {

@@ -325,13 +325,13 @@ static void tell(FILE *out, const struct print_style *style, enum print_tone ton
     fputc('\n', out);
 }
 
-/* Whom a clean ended, and why: the first of them. */
-static void tell_ended(FILE *out, const json_t *ended)
+/* Sessions of a clean, and why: the first of them. */
+static void tell_sessions(FILE *out, const json_t *sessions)
 {
     enum { SHOWN = 20 };
-    size_t count = json_array_size(ended);
+    size_t count = json_array_size(sessions);
     for (size_t i = 0; i < count && i < SHOWN; i++) {
-        const json_t *one = json_array_get(ended, i);
+        const json_t *one = json_array_get(sessions, i);
         CLEANUP_FREE char *text =
             mem_printf("pid %d, %s, role %s, from %s: %s", (int)json_int_at(one, "pid", 0),
                        json_text_at(one, "application", "-"), json_text_at(one, "role", "-"),
@@ -342,6 +342,13 @@ static void tell_ended(FILE *out, const json_t *ended)
     }
     if (count > SHOWN)
         fprintf(out, "%30sand %zu more: --json has them all\n", "", count - SHOWN);
+}
+
+/* Whom a clean ended, and whom it told to end. */
+static void tell_cleaned(FILE *out, const json_t *detail)
+{
+    tell_sessions(out, json_at(detail, "ended"));
+    tell_sessions(out, json_at(detail, "stayed"));
 }
 
 /* The beginning is told by the plan's sentence, the end by what came of it. */
@@ -362,7 +369,7 @@ static void tell_action(FILE *out, const struct print_style *style, const json_t
     if (colon && colon < text + strlen(id))
         *colon = ' ';
     tell(out, style, print_tone_of(state), entry, state, text);
-    tell_ended(out, json_at(entry, "detail/ended"));
+    tell_cleaned(out, json_at(entry, "detail"));
 }
 
 static void tell_entry(FILE *out, const struct print_style *style, const json_t *run,
@@ -373,6 +380,7 @@ static void tell_entry(FILE *out, const struct print_style *style, const json_t 
         tell_action(out, style, run, entry);
     } else if (is_type(entry, WIRE_ENTRY_NOTE) || is_type(entry, WIRE_ENTRY_RESUME)) {
         tell(out, style, TONE_WARN, entry, type, json_text_at(entry, "text", ""));
+        tell_cleaned(out, json_at(entry, "detail"));
     } else if (is_type(entry, WIRE_ENTRY_ABORT)) {
         CLEANUP_FREE char *text =
             mem_printf("asked for by %s", json_text_at(entry, "by", "nobody known"));

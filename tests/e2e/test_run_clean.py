@@ -161,3 +161,16 @@ def test_who_asks_meanwhile_takes_nothing_from_a_clean(lab, leaking, daemon):
     end = story.wait_end()
     assert end["state"] == "succeeded", end
     assert len(report_of(daemon.json("run", story.run))["ended"]) == 6
+
+
+def test_whom_an_aborted_clean_has_ended_is_told(lab, leaking, daemon):
+    with waiting_clean(lab, leaking, daemon) as (story, stuck):
+        assert daemon.ctl("abort").code == 0
+        assert story.wait_end()["state"] == "aborted"
+    notes = [one["detail"] for one in story.entries() if one["type"] == "note" and "detail" in one]
+    assert len(notes) == 1, story.entries()
+    told = notes[0]["ended"] + notes[0]["stayed"]
+    assert len(told) == 6 and stuck in [one["pid"] for one in notes[0]["stayed"]]
+    shown = daemon.ctl("run", story.run).out
+    for one in told:
+        assert f"pid {one['pid']}, backend, role app" in shown and one["why"] in shown, shown

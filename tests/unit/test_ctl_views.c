@@ -198,7 +198,7 @@ START_TEST(test_a_clean_says_who_and_why)
     const char *text = printed();
     ck_assert_ptr_nonnull(strstr(text, "ended: 1 session\n"));
     ck_assert_ptr_nonnull(strstr(text, "7  web          app   10.0.0.1  idle   idle for 2m00s\n"));
-    ck_assert_ptr_nonnull(strstr(text, "told to end, and still there: 1 session\n"));
+    ck_assert_ptr_nonnull(strstr(text, "told to end, and not seen to go: 1 session\n"));
     ck_assert_ptr_null(strstr(text, "spared"));
     ck_assert_ptr_nonnull(strstr(text, "  GRANT pg_signal_backend TO supervisor\n"));
     ck_assert_ptr_nonnull(strstr(text, "connections used: 97 before, 57 after\n"));

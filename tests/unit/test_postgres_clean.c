@@ -455,21 +455,55 @@ START_TEST(lifeline_lost_while_watching)
 }
 END_TEST
 
-START_TEST(cancelled_while_watching)
+static const json_t *of_pid(const json_t *list, int pid)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach((json_t *)list, i, item)
+    {
+        if (json_int_at(item, "pid", 0) == pid)
+            return item;
+    }
+    ck_abort_msg("no pid %d", pid);
+}
+
+/* By whom it is given up: its asker, or the client whose end gives up all that is open. */
+static void give_up_while_watching(bool by_asker)
 {
     struct crowd crowd = {0};
     crowd_join(&crowd, &pg, "app", 2);
-    kill(PQbackendPID(crowd.conns[0]), SIGSTOP);
+    int stuck = PQbackendPID(crowd.conns[0]);
+    kill(stuck, SIGSTOP);
     struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), NULL);
     struct outcome outcome = {0};
     op_id id = db_clean(db, &at_once, false, 20000, on_report, &outcome);
     await(loop, watching, NULL);
-    op_cancel(loop, id);
+    if (by_asker)
+        op_cancel(loop, id);
+    else
+        db = db_free(db);
+    ck_assert(!outcome.delivered);
     await(loop, is_delivered, &outcome);
     ck_assert_int_eq(outcome.code, ERR_CANCELLED);
-    kill(PQbackendPID(crowd.conns[0]), SIGCONT);
+    ck_assert_uint_eq(count_at(outcome.json, "ended") + count_at(outcome.json, "stayed"), 2);
+    const json_t *stayed = of_pid(json_at(outcome.json, "stayed"), stuck);
+    ck_assert_ptr_nonnull(strstr(json_text_at(stayed, "why", ""), "told to end, and not seen"));
+    json_decref(outcome.json);
+    kill(stuck, SIGCONT);
     crowd_leave(&crowd);
     db_free(db);
+}
+
+/* Who was told to end is told of all the same. */
+START_TEST(cancelled_while_watching)
+{
+    give_up_while_watching(true);
+}
+END_TEST
+
+START_TEST(freed_while_watching)
+{
+    give_up_while_watching(false);
 }
 END_TEST
 
@@ -567,6 +601,74 @@ START_TEST(back_door_would_help_and_hangs)
     PQfinish(other);
     db_free(db);
     timer_free(door.timer);
+}
+END_TEST
+
+/* A back door whose second question, the one that ends, is asked and not answered. */
+struct mute_door {
+    struct db_backdoor door;
+    int runs;
+    void (*done)(void *data, const struct err *e, const char *out);
+    void *data;
+};
+
+static void run_or_hold(void *context, const char *sql, int64_t deadline_ms,
+                        void (*done)(void *data, const struct err *e, const char *out), void *data)
+{
+    struct mute_door *mute = context;
+    if (++mute->runs == 1) {
+        mute->door.run(mute->door.context, sql, deadline_ms, done, data);
+        return;
+    }
+    mute->done = done;
+    mute->data = data;
+}
+
+static bool is_asked_to_end(void *data)
+{
+    return ((struct mute_door *)data)->runs == 2;
+}
+
+START_TEST(cancelled_before_an_answer)
+{
+    struct crowd crowd = {0};
+    crowd_join(&crowd, &pg, "app", 2);
+    struct pg_door door = door_of();
+    struct mute_door mute = {.door = pg_backdoor(&door)};
+    struct db_backdoor backdoor = {.run = run_or_hold, .context = &mute};
+    struct db_options options = {.conninfo = "host=/nonexistent user=app", .backdoor = &backdoor};
+    struct outcome outcome = {0};
+    struct err e;
+    struct db *db;
+    ck_assert_int_eq(db_new(loop, &options, &db, NULL), 0);
+    op_id id = db_clean(db, &at_once, false, 20000, on_report, &outcome);
+    await(loop, is_asked_to_end, &mute);
+    op_cancel(loop, id);
+    await(loop, is_delivered, &outcome);
+    ck_assert_int_eq(outcome.code, ERR_CANCELLED);
+    ck_assert_uint_eq(count_at(outcome.json, "stayed"), 2);
+    const json_t *one = json_array_get(json_at(outcome.json, "stayed"), 0);
+    ck_assert_ptr_nonnull(strstr(json_text_at(one, "why", ""), "no answer came"));
+    json_decref(outcome.json);
+    err_set(&e, ERR_CANCELLED, "docker: given up");
+    mute.done(mute.data, &e, NULL);
+    crowd_leave(&crowd);
+    db_free(db);
+}
+END_TEST
+
+START_TEST(cancelled_before_anybody_was_told)
+{
+    struct crowd crowd = {0};
+    crowd_join(&crowd, &pg, "app", 2);
+    struct db *db = db_of(loop, pg_conninfo(&pg, "guard"), NULL);
+    struct outcome outcome = {0};
+    op_cancel(loop, db_clean(db, &at_once, false, 20000, on_report, &outcome));
+    await(loop, is_delivered, &outcome);
+    ck_assert_int_eq(outcome.code, ERR_CANCELLED);
+    ck_assert_ptr_null(outcome.json);
+    crowd_leave(&crowd);
+    db_free(db);
 }
 END_TEST
 
@@ -726,6 +828,9 @@ int main(void)
     tcase_add_test(real, one_that_cannot_be_ended);
     tcase_add_test(real, lifeline_lost_while_watching);
     tcase_add_test(real, cancelled_while_watching);
+    tcase_add_test(real, freed_while_watching);
+    tcase_add_test(real, cancelled_before_an_answer);
+    tcase_add_test(real, cancelled_before_anybody_was_told);
     tcase_add_test(real, server_lost_while_watching);
     tcase_add_test(real, login_lost_while_watching);
     tcase_add_test(real, one_that_wakes_up_is_spared);

@@ -1234,6 +1234,95 @@ START_TEST(a_plan_that_is_shown_takes_nothing_from_a_run)
 }
 END_TEST
 
+/* The note that is left of a clean that was given up, when it had told two sessions to end. */
+static void assert_told_of_two(const json_t *record, int stuck)
+{
+    ck_assert(has_entry(record, "note", "clean did not come to its end; it had "));
+    const json_t *detail = detail_of(record, "clean");
+    const json_t *stayed = json_at(detail, "stayed");
+    ck_assert_uint_eq(json_array_size(json_at(detail, "ended")) + json_array_size(stayed), 2);
+    bool is_named = false;
+    for (size_t i = 0; i < json_array_size(stayed); i++) {
+        const json_t *one = json_array_get(stayed, i);
+        unit_assert_has(json_text_at(one, "why", ""), "idle for ");
+        is_named |= json_int_at(one, "pid", 0) == stuck;
+    }
+    ck_assert(is_named);
+}
+
+START_TEST(whom_an_aborted_clean_has_ended_is_told)
+{
+    struct crowd crowd = {0};
+    struct err e;
+    pid_t stuck;
+    begin_server();
+    PGconn *boss = pg_connect(&pg, "postgres", "boss");
+    int64_t run = start_clean_that_waits(boss, &crowd, &stuck);
+    ck_assert_int_eq(runner_abort(runner, run, "me", &e), 0);
+    await_end();
+    json_t *record = record_of(run);
+    assert_end(record, "aborted", 0);
+    assert_results(record, "clean skipped");
+    assert_told_of_two(record, stuck);
+    json_decref(record);
+    kill(stuck, SIGCONT);
+    PQfinish(boss);
+    crowd_leave(&crowd);
+    end_server();
+}
+END_TEST
+
+START_TEST(whom_a_clean_has_ended_is_told_when_its_way_in_is_taken)
+{
+    struct crowd crowd = {0};
+    pid_t stuck;
+    begin_server();
+    PGconn *boss = pg_connect(&pg, "postgres", "boss");
+    int64_t run = start_clean_that_waits(boss, &crowd, &stuck);
+    const struct reach_options options = {.connect = pg_conninfo(&pg, "postgres")};
+    reach_configure(reach, &options);
+    char name[] = "shop_db_1";
+    const struct container nowhere = {.id = "db", .name = name};
+    ck_assert_int_eq(reach_aim(reach, &nowhere, NULL), 0);
+    await_end();
+    json_t *record = record_of(run);
+    assert_results(record, "clean failed");
+    assert_told_of_two(record, stuck);
+    json_decref(record);
+    kill(stuck, SIGCONT);
+    PQfinish(boss);
+    crowd_leave(&crowd);
+    end_server();
+}
+END_TEST
+
+START_TEST(whom_a_clean_has_ended_is_told_though_the_daemon_ends)
+{
+    struct crowd crowd = {0};
+    pid_t stuck;
+    begin_server();
+    end_life();
+    begin_life(path);
+    PGconn *boss = pg_connect(&pg, "postgres", "boss");
+    int64_t run = start_clean_that_waits(boss, &crowd, &stuck);
+    drain();
+    end_life();
+    begin_life(path);
+    json_t *record = record_of(run);
+    assert_told_of_two(record, stuck);
+    json_decref(record);
+    kill(stuck, SIGCONT);
+    ck_assert(resume()); /* and is gone on with */
+    await_end();
+    record = record_of(run);
+    assert_results(record, "clean done");
+    json_decref(record);
+    PQfinish(boss);
+    crowd_leave(&crowd);
+    end_server();
+}
+END_TEST
+
 START_TEST(a_database_that_stays_full_is_not_verified)
 {
     struct crowd crowd = {0};
@@ -1289,7 +1378,9 @@ UNIT_MAIN_WITH(
     an_engine_that_was_away_is_given_longer_to_let_go,
     a_server_that_replays_is_given_more_time_while_it_gets_on,
     a_server_is_seen_to_get_on_by_what_its_process_calls_itself,
-    what_clients_leave_in_the_log_is_no_sign_of_a_replay,
+    what_clients_leave_in_the_log_is_no_sign_of_a_replay, whom_an_aborted_clean_has_ended_is_told,
+    whom_a_clean_has_ended_is_told_when_its_way_in_is_taken,
+    whom_a_clean_has_ended_is_told_though_the_daemon_ends,
     a_database_is_looked_at_cleaned_and_verified, a_plan_that_is_shown_takes_nothing_from_a_run,
     a_database_that_stays_full_is_not_verified,
     a_database_that_does_not_answer_fails_its_steps_in_seconds)
