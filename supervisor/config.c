@@ -310,7 +310,8 @@ void config__read(struct config *config, const struct yaml_node *root, struct di
         {"watch", config__read_watch},   {"logs", config__read_logs},
         {"checks", config__read_checks}, {"notify", config__read_notify},
     };
-    if (root->kind == YAML_NULL)
+    config->is_unwritten = root->kind == YAML_NULL;
+    if (config->is_unwritten)
         return; /* an empty file: all defaults */
     if (!yaml_expect_map(root, "configuration", known, diags) && root->kind != YAML_MAP)
         return;
@@ -368,6 +369,7 @@ int config_load(const char *path, struct config **ret, struct diag_list *diags)
     if (!text && !path && errno == ENOENT) {
         diag_init(diags, name, NULL);
         *ret = config_new(NULL);
+        (*ret)->is_unwritten = true;
         return 0;
     }
     if (!text) {
@@ -380,6 +382,23 @@ int config_load(const char *path, struct config **ret, struct diag_list *diags)
     int status = config_parse(name, text, len, ret, diags);
     free(text);
     return status;
+}
+
+int config_load_anew(const char *path, const struct config *in_force, struct config **ret,
+                     struct diag_list *diags)
+{
+    struct config *config = NULL;
+    int status = config_load(path, &config, diags);
+    if (status != 0)
+        return status;
+    if (config->is_unwritten && !in_force->is_unwritten) {
+        diag_add(diags, 0, 0, "%s; a file that holds {} and nothing else means all defaults",
+                 config->path ? "there is nothing in it" : "it is not there any more");
+        config_free(config);
+        return -(int)ERR_INVALID;
+    }
+    *ret = config;
+    return 0;
 }
 
 static void override_done(struct stack_override *override)

@@ -20,6 +20,7 @@
 
 struct config {
     char *path;             /* the file, or NULL: defaults only */
+    bool is_unwritten;      /* nobody wrote a word of it: no file, or an empty one */
     char *stack;            /* compose project; NULL: find it */
     char *docker_host;      /* NULL: by flag, environment, default */
     char *database_service; /* NULL: find it */
@@ -51,6 +52,12 @@ struct config {
  * with `diags` holding them all (a file that cannot be read is one of them). `diags` is
  * initialised here; the caller frees it in every case. */
 int config_load(const char *path, struct config **ret, struct diag_list *diags);
+
+/* Likewise, in place of one that is in force. What nobody wrote is refused where somebody's words
+ * would go for it: an empty file (a full disk, an editor at work), or none at the default path. Who
+ * means the defaults writes {}. */
+int config_load_anew(const char *path, const struct config *in_force, struct config **ret,
+                     struct diag_list *diags);
 
 /* The same from a text; `name` is for the messages. */
 int config_parse(const char *name, const char *text, size_t len, struct config **ret,

@@ -62,6 +62,15 @@ static void daemon_stop(struct daemon *daemon)
     app_shutdown(daemon->app, on_app_stopped, daemon);
 }
 
+/* It may be what is left of one that said whom to leave alone. */
+static void tell_unwritten(const struct config *config)
+{
+    if (config->path && config->is_unwritten)
+        log_warning("%s is empty: all defaults are in force, and the policies act; a file that "
+                    "holds {} says that this is meant",
+                    config->path);
+}
+
 static void daemon_reload(struct daemon *daemon)
 {
     struct config *config = NULL;
@@ -70,8 +79,10 @@ static void daemon_reload(struct daemon *daemon)
     if (daemon->stopping)
         return;
     sd_reloading();
-    if (config_load(daemon->options->config_path, &config, &diags) == 0) {
+    if (config_load_anew(daemon->options->config_path, app_config(daemon->app), &config, &diags) ==
+        0) {
         app_reload(daemon->app, config);
+        tell_unwritten(config);
         log_info("configuration read anew");
         told = "configuration read anew";
     } else {
@@ -258,6 +269,7 @@ int daemon_run(const struct daemon_options *options)
         return WIRE_EXIT_USAGE;
     }
     diag_free(&diags);
+    tell_unwritten(config);
     signal(SIGPIPE, SIG_IGN);
     struct daemon daemon = {.options = options, .loop = loop_new()};
     int code = daemon_serve(&daemon, config);

@@ -47,6 +47,10 @@ static void print_fine(struct ctl *ctl, const struct finding *f, const char *fil
         fprintf(ctl->out, "%s: fine, also for stack %s\n", file, f->project);
     else
         fprintf(ctl->out, "%s: fine\n", file);
+    if (f->config->path && f->config->is_unwritten)
+        fprintf(ctl->messages,
+                "it is empty: all defaults at a start, refused at a reload; {} in it "
+                "says that they are meant\n");
     if (err_is_set(&f->e))
         fprintf(ctl->messages, "its services were not held against a stack: %s\n", f->e.text);
 }

@@ -147,7 +147,10 @@ def test_a_good_file_is_fine_and_so_is_the_one_that_init_prints(supervisor):
     assert sample.code == 0
     supervisor.configure(sample.out)
     answer = supervisor.ctl("check", supervisor.config_path)
-    assert answer.code == 0, answer.err
+    assert answer.code == 0 and "it is empty: all defaults at a start" in answer.err, answer
+    supervisor.configure("{}\n")
+    answer = supervisor.ctl("check", supervisor.config_path)
+    assert answer.code == 0 and "empty" not in answer.err, answer
 
 
 def test_check_holds_what_the_file_says_of_services_against_the_stack(stack, supervisor):

@@ -94,6 +94,40 @@ def test_a_new_configuration_is_taken_and_a_wrong_one_is_not(lab, ports, supervi
     assert supervisor.json("status")["project"] == ports
 
 
+def test_a_file_that_was_emptied_takes_nothing_from_what_it_said(ports, supervisor):
+    """An editor on a full disk leaves an empty file: all defaults, and the policies would act."""
+    def modes():
+        return {one["mode"] for one in supervisor.json("policies")["policies"]}
+
+    def reload(text, answer):
+        supervisor.configure(text)
+        told = supervisor.log().count(answer)
+        supervisor.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: supervisor.log().count(answer) > told, 10, answer)
+
+    supervisor.let_act()
+    supervisor.configure(f"stack: {ports}\nmode: observe\nservices: {{web: {{role: ignore}}}}\n")
+    supervisor.start()
+    assert modes() == {"observe"} and "is empty" not in supervisor.log()
+    for text in ("", "# mode: observe\n"):
+        reload(text, "the old one stays in force")
+        assert f"{supervisor.config_path}: error: there is nothing in it; a file that holds {{}}" \
+            in supervisor.log()
+        assert modes() == {"observe"}
+        assert "web" not in str(supervisor.json("recover", "--plan")["actions"])
+    reload(f"stack: {ports}\nmode: 'off'\n", "configuration read anew")
+    reload("{}\n", "configuration read anew")
+    assert "off" not in modes() and "is empty" not in supervisor.log()
+
+
+def test_an_empty_file_at_a_start_is_taken_and_told(ports, supervisor):
+    supervisor.configure("# nothing yet\n")
+    supervisor.start()
+    assert f"{supervisor.config_path} is empty: all defaults are in force" in supervisor.log()
+    supervisor.process.send_signal(signal.SIGHUP)  # still so: nothing is lost by it
+    wait_until(lambda: "configuration read anew" in supervisor.log(), 10, "the reload")
+
+
 def test_a_run_keeps_the_plan_it_has_through_a_reload(lab, ports, supervisor):
     lab.wait_healthy(ports)
     supervisor.configure(f"stack: {ports}\n{QUICK_RECOVER}")

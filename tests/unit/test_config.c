@@ -77,8 +77,13 @@ static void assert_defaults(const struct config *config)
 
 START_TEST(an_empty_file_is_all_defaults)
 {
-    static const char *const empty[] = {"",           "\n\n", "# nothing\n",
-                                        "---\n",      "~\n",  "docker:\nservices: ~\nplaybooks:\n",
+    static const char *const empty[] = {"",
+                                        "\n\n",
+                                        "# nothing\n",
+                                        "---\n",
+                                        "~\n",
+                                        "{}\n",
+                                        "docker:\nservices: ~\nplaybooks:\n",
                                         "x-mine: 1\n"};
     for (size_t i = 0; i < ARRAY_SIZE(empty); i++) {
         struct config *config = parse_fine(empty[i]);
@@ -391,6 +396,73 @@ START_TEST(a_file_is_read_or_the_reason_told)
 }
 END_TEST
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    fputs(text, file);
+    fclose(file);
+}
+
+/* In place of `in_force`, from `path`: "" when it is taken, else why not. The caller frees it. */
+static char *refusal_anew(const char *path, const struct config *in_force)
+{
+    struct config *config = NULL;
+    struct diag_list diags;
+    int status = config_load_anew(path, in_force, &config, &diags);
+    ck_assert((status == 0) == (config != NULL));
+    ck_assert((status == 0) == (diags.count == 0));
+    char *told = status ? diag_format(&diags) : mem_strdup("");
+    config_free(config);
+    diag_free(&diags);
+    return told;
+}
+
+START_TEST(what_nobody_wrote_takes_no_written_ones_place)
+{
+    static const char *const empty[] = {"", "\n", "# mode: observe\n", "---\n...\n", "~\n"};
+    char folder[] = "/tmp/config-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    CLEANUP_FREE char *path = mem_printf("%s/s.yaml", folder);
+    struct config *written = parse_fine("mode: observe\n");
+    struct config *meant = parse_fine("{}\n");
+    struct config *unwritten = parse_fine("# nothing\n");
+    for (size_t i = 0; i < ARRAY_SIZE(empty); i++) {
+        write_file(path, empty[i]);
+        CLEANUP_FREE char *refusal = refusal_anew(path, written);
+        unit_assert_has(refusal, "s.yaml: error: there is nothing in it; a file that holds {}");
+        CLEANUP_FREE char *of_defaults = refusal_anew(path, meant);
+        unit_assert_has(of_defaults, "there is nothing in it");
+        CLEANUP_FREE char *nothing_lost = refusal_anew(path, unwritten);
+        ck_assert_str_eq(nothing_lost, "");
+    }
+    write_file(path, "# all that is wanted\n{}\n");
+    CLEANUP_FREE char *taken = refusal_anew(path, written);
+    ck_assert_str_eq(taken, "");
+    remove(path);
+    remove(folder);
+    config_free(written);
+    config_free(meant);
+    config_free(unwritten);
+}
+END_TEST
+
+START_TEST(a_default_file_that_went_away_leaves_its_words_in_force)
+{
+    struct config *written = parse_fine("mode: observe\n");
+    struct config *unwritten = parse_fine("");
+    if (access("/etc/stack-supervisor/supervisor.yaml", F_OK) != 0) { /* not on a machine in use */
+        CLEANUP_FREE char *refusal = refusal_anew(NULL, written);
+        unit_assert_has(refusal, "supervisor.yaml: error: it is not there any more; a file that");
+        CLEANUP_FREE char *nothing_lost = refusal_anew(NULL, unwritten);
+        ck_assert_str_eq(nothing_lost, "");
+    }
+    CLEANUP_FREE char *named = refusal_anew("/nowhere/s.yaml", unwritten);
+    unit_assert_has(named, "No such file");
+    config_free(written);
+    config_free(unwritten);
+}
+END_TEST
+
 START_TEST(what_init_prints_is_a_file_that_changes_nothing)
 {
     CLEANUP_FREE char *sample = config_sample();
@@ -423,4 +495,6 @@ UNIT_MAIN("config", an_empty_file_is_all_defaults, every_setting_is_taken,
           a_policy_of_ones_own_is_before_or_in_place_of_the_built_in, each_error_has_its_place,
           all_errors_come_at_once, a_password_in_the_file_is_refused,
           what_only_looks_like_a_password_is_taken, a_file_is_read_or_the_reason_told,
+          what_nobody_wrote_takes_no_written_ones_place,
+          a_default_file_that_went_away_leaves_its_words_in_force,
           what_init_prints_is_a_file_that_changes_nothing)
