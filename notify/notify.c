@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "notify/absent.h"
 #include "notify/outbox.h"
 #include "notify/told.h"
 #include "notify/transfer.h"
@@ -26,6 +27,7 @@ struct notify {
     struct notify__shared shared;
     struct notify__outbox **outboxes; /* one a receiver, in the order of the configuration */
     size_t count;
+    struct notify__absent *absent;
     struct notify__told *told;
     char host[256];
 };
@@ -55,10 +57,18 @@ static void dissolve_missing(struct notify *notify, const struct notify_config *
         struct notify__outbox *outbox = notify->outboxes[i];
         if (is_configured(config, notify__outbox_receiver(outbox)->name))
             continue;
-        notify__outbox_dissolve(outbox);
+        notify__outbox_dissolve(outbox, notify->absent);
         notify__outbox_free(outbox);
         notify->outboxes[i] = NULL;
     }
+}
+
+static struct notify__outbox *open_outbox(struct notify *notify, struct notify__receiver *receiver)
+{
+    struct notify__outbox *outbox = notify__outbox_new(&notify->shared, receiver);
+    notify__absent_return(notify->absent, outbox);
+    notify__outbox_go_on(outbox);
+    return outbox;
 }
 
 void notify_configure(struct notify *notify, struct notify_config *config)
@@ -75,7 +85,7 @@ void notify_configure(struct notify *notify, struct notify_config *config)
         if (outboxes[i])
             notify__outbox_configure(outboxes[i], config->receivers[i]);
         else
-            outboxes[i] = notify__outbox_new(&notify->shared, config->receivers[i]);
+            outboxes[i] = open_outbox(notify, config->receivers[i]);
     }
 }
 
@@ -101,6 +111,7 @@ struct notify *notify_new(const struct notify_options *options)
                                              .log_data = options->log_data,
                                              .limits = with_defaults(options->limits)};
     notify__attempts_init(&notify->shared.attempts, options->loop);
+    notify->absent = notify__absent_new(&notify->shared);
     notify->told = notify__told_new();
     if (gethostname(notify->host, sizeof notify->host - 1) != 0)
         snprintf(notify->host, sizeof notify->host, "localhost");
@@ -114,6 +125,7 @@ struct notify *notify_free(struct notify *notify)
         return NULL;
     for (size_t i = 0; i < notify->count; i++)
         notify__outbox_free(notify->outboxes[i]);
+    notify__absent_free(notify->absent);
     notify__attempts_done(&notify->shared.attempts);
     notify__told_free(notify->told);
     free(notify->outboxes);
@@ -143,13 +155,14 @@ static bool restore_row(struct notify *notify, const char *key, const json_t *ro
     if (strncmp(key, QUEUE_PREFIX, sizeof QUEUE_PREFIX - 1) != 0)
         return false;
     struct notify__outbox *outbox = find_outbox(notify, json_text_at(row, "receiver", NULL));
-    return outbox && notify__outbox_restore(outbox, row);
+    return outbox ? notify__outbox_restore(outbox, row)
+                  : notify__absent_add(notify->absent, key, row);
 }
 
 static void forget_row(const struct notify *notify, const char *key)
 {
-    CLEANUP_FREE char *line = mem_printf(
-        "notify: dropped what was kept as %s: its receiver is no longer configured", key);
+    CLEANUP_FREE char *line =
+        mem_printf("notify: dropped what was kept as %s: it cannot be read", key);
     if (notify->shared.log)
         notify->shared.log(notify->shared.log_data, LOG_LEVEL_WARNING, line);
     keep(notify, key, NULL);

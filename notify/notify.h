@@ -72,11 +72,12 @@ struct notify *notify_new(const struct notify_options *options);
 struct notify *notify_free(struct notify *notify);
 
 /* What the store kept, an object of key -> value, once and before the first event: what was not
- * delivered is queued again. Rows of receivers that are no more are forgotten. */
+ * delivered is queued again. Rows that cannot be read are forgotten. */
 void notify_restore(struct notify *notify, const json_t *rows);
 
 /* A new configuration. Receivers are known by their names: one that stays keeps its queue, and what
- * waits for its next try is tried at once; the queue of one that is no more is dropped. */
+ * waits for its next try is tried at once; the queue of one that is no more is kept for the 24 h,
+ * and delivered when a receiver of that name comes back. */
 void notify_configure(struct notify *notify, struct notify_config *config);
 
 /* Queues the event for every receiver that wants it. A healed one goes to those who have been told

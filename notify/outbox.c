@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "notify/absent.h"
 
 struct notify__outbox {
     struct notify__shared *shared;
@@ -38,21 +39,28 @@ static void say(const struct notify__outbox *outbox, enum log_level level,
 /* --- the store ---------------------------------------------------------------------------------
  */
 
+static char *key_of(const struct notify__outbox *outbox, const struct notify__item *item)
+{
+    return mem_printf(NOTIFY_STORE_PREFIX "queue/%s/%s", outbox->receiver->name,
+                      item->notification.id);
+}
+
+static json_t *row_of(const struct notify__outbox *outbox, const struct notify__item *item)
+{
+    json_t *row = notify__notification_save(&item->notification);
+    json_set_text(row, "receiver", outbox->receiver->name);
+    json_set_int(row, "order", item->order);
+    json_set_int(row, "queued", item->queued_ms);
+    return row;
+}
+
 static void keep(const struct notify__outbox *outbox, const struct notify__item *item, bool forget)
 {
     const struct notify_store *store = &outbox->shared->store;
     if (!store->keep)
         return;
-    CLEANUP_FREE char *key = mem_printf(NOTIFY_STORE_PREFIX "queue/%s/%s", outbox->receiver->name,
-                                        item->notification.id);
-    if (forget) {
-        store->keep(store->data, key, NULL);
-        return;
-    }
-    CLEANUP_JSON json_t *row = notify__notification_save(&item->notification);
-    json_set_text(row, "receiver", outbox->receiver->name);
-    json_set_int(row, "order", item->order);
-    json_set_int(row, "queued", item->queued_ms);
+    CLEANUP_FREE char *key = key_of(outbox, item);
+    CLEANUP_JSON json_t *row = forget ? NULL : row_of(outbox, item);
     store->keep(store->data, key, row);
 }
 
@@ -190,12 +198,21 @@ struct notify__outbox *notify__outbox_free(struct notify__outbox *outbox)
     return NULL;
 }
 
-void notify__outbox_dissolve(struct notify__outbox *outbox)
+void notify__outbox_dissolve(struct notify__outbox *outbox, struct notify__absent *absent)
 {
+    struct notify__item *item;
+    char age[DURATION_MAX];
+    CLEANUP_FREE char *text =
+        mem_printf("is kept for %s at the most: its receiver is no longer configured",
+                   duration_text(outbox->shared->limits.keep_ms, age));
     outbox->attempt = notify__attempt_abandon(outbox->attempt);
-    while (outbox->queue.count > 0)
-        drop(outbox, notify__queue_take(&outbox->queue),
-             "dropped: its receiver is no longer configured");
+    while ((item = notify__queue_take(&outbox->queue)) != NULL) {
+        CLEANUP_FREE char *key = key_of(outbox, item);
+        CLEANUP_JSON json_t *row = row_of(outbox, item);
+        say(outbox, LOG_LEVEL_WARNING, item, text);
+        notify__absent_add(absent, key, row);
+        notify__item_free(item);
+    }
 }
 
 struct notify__receiver *notify__outbox_receiver(const struct notify__outbox *outbox)

@@ -21,6 +21,7 @@ struct notify__shared {
 };
 
 struct notify__outbox;
+struct notify__absent;
 
 struct notify__outbox *notify__outbox_new(struct notify__shared *shared,
                                           struct notify__receiver *receiver);
@@ -28,8 +29,9 @@ struct notify__outbox *notify__outbox_new(struct notify__shared *shared,
 /* Gives up the delivery under way. The rows stay with the store. Accepts NULL; returns NULL. */
 struct notify__outbox *notify__outbox_free(struct notify__outbox *outbox);
 
-/* The receiver is no more: what is queued is forgotten, and told. */
-void notify__outbox_dissolve(struct notify__outbox *outbox);
+/* The receiver is no more: what is queued stays in the store, goes over to `absent`, and is told.
+ */
+void notify__outbox_dissolve(struct notify__outbox *outbox, struct notify__absent *absent);
 
 struct notify__receiver *notify__outbox_receiver(const struct notify__outbox *outbox);
 

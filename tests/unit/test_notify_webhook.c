@@ -465,7 +465,7 @@ START_TEST(a_mended_address_is_tried_at_once)
 }
 END_TEST
 
-START_TEST(what_a_removed_receiver_had_waiting_is_forgotten_and_told)
+START_TEST(what_a_removed_receiver_had_waiting_is_kept_and_told)
 {
     struct scene s;
     scene_open(&s, OPS);
@@ -473,19 +473,82 @@ START_TEST(what_a_removed_receiver_had_waiting_is_forgotten_and_told)
     tell(&s.owner, NULL, "triggered", "warning", LEAKING);
     AWAIT(&s.owner, *fake_receiver_dialogue(s.receiver) != '\0');
     configure(&s, "- {name: other, webhook: 'http://127.0.0.1:%d/'}");
-    ck_assert_uint_eq(json_object_size(s.owner.rows), 0);
-    unit_assert_has(buf_text(&s.owner.log), "dropped: its receiver is no longer configured");
+    ck_assert_uint_eq(json_object_size(s.owner.rows), 1);
+    unit_assert_has(buf_text(&s.owner.log),
+                    "is kept for 1d00h at the most: its receiver is no longer configured");
     fake_receiver_hold(s.receiver, false);
     tell(&s.owner, NULL, "triggered", "warning", "to the other");
     AWAIT(&s.owner, number_of(&s.owner, "sent") == 1);
     notify_configure(s.owner.notify, NULL);
     tell(&s.owner, NULL, "triggered", "warning", "to nobody");
+    ck_assert_uint_eq(json_object_size(s.owner.rows), 1);
+    scene_close(&s);
+}
+END_TEST
+
+/* The first was tried, and neither is under way. */
+static void open_with_two_waiting(struct scene *s)
+{
+    scene_open(s, NULL);
+    s->owner.limits.retry_first_ms = 3600000;
+    s->owner.limits.retry_max_ms = 3600000;
+    owner_start(&s->owner, OPS, fake_receiver_port(s->receiver));
+    fake_receiver_answer(s->receiver, "503 Service Unavailable", NULL);
+    tell(&s->owner, NULL, "triggered", "warning", "first");
+    tell(&s->owner, NULL, "triggered", "warning", "second");
+    AWAIT(&s->owner, number_of(&s->owner, "failed") == 1);
+    fake_receiver_answer(s->receiver, "200 OK", NULL);
+}
+
+START_TEST(a_receiver_that_comes_back_gets_what_waited_in_order)
+{
+    struct scene s;
+    open_with_two_waiting(&s);
+    size_t before = fake_receiver_count(s.receiver);
+    notify_configure(s.owner.notify, NULL);
+    ck_assert_uint_eq(json_object_size(s.owner.rows), 2);
+    configure(&s, OPS);
+    AWAIT(&s.owner, number_of(&s.owner, "sent") == 2);
+    assert_body(&s, before, "sentence", "first");
+    assert_body(&s, before + 1, "sentence", "second");
     ck_assert_uint_eq(json_object_size(s.owner.rows), 0);
     scene_close(&s);
 }
 END_TEST
 
-START_TEST(rows_that_are_none_or_of_nobody_are_forgotten)
+START_TEST(a_receiver_that_comes_back_in_another_life_gets_what_waited)
+{
+    struct scene s;
+    open_with_two_waiting(&s);
+    notify_configure(s.owner.notify, NULL);
+    int port = fake_receiver_port(s.receiver);
+    owner_restart(&s.owner, "- {name: other, webhook: 'http://127.0.0.1:%d/'}", port);
+    ck_assert_uint_eq(json_object_size(s.owner.rows), 2);
+    ck_assert_int_eq(number_of(&s.owner, "queued"), 0);
+    configure(&s, OPS);
+    AWAIT(&s.owner, number_of(&s.owner, "sent") == 2);
+    ck_assert_uint_eq(json_object_size(s.owner.rows), 0);
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(what_waits_for_a_receiver_that_stays_away_is_dropped_by_its_age)
+{
+    struct scene s;
+    scene_open(&s, NULL);
+    s.owner.limits.keep_ms = 300;
+    owner_start(&s.owner, OPS, fake_receiver_port(s.receiver));
+    fake_receiver_hold(s.receiver, true);
+    tell(&s.owner, NULL, "triggered", "warning", LEAKING);
+    notify_configure(s.owner.notify, NULL);
+    ck_assert_uint_eq(json_object_size(s.owner.rows), 1);
+    AWAIT(&s.owner, json_object_size(s.owner.rows) == 0);
+    unit_assert_has(buf_text(&s.owner.log), "dropped: its receiver is not configured");
+    scene_close(&s);
+}
+END_TEST
+
+START_TEST(rows_that_are_none_or_too_old_are_forgotten)
 {
     struct scene s;
     scene_open(&s, OPS);
@@ -496,7 +559,7 @@ START_TEST(rows_that_are_none_or_of_nobody_are_forgotten)
                              " 'notify/told/k': {'since': {}, 'to': {'ops': 7}},"
                              " 'notify/other': null}");
     owner_restart(&s.owner, OPS, fake_receiver_port(s.receiver));
-    ck_assert_uint_eq(json_object_size(s.owner.rows), 0);
+    AWAIT(&s.owner, json_object_size(s.owner.rows) == 0);
     ck_assert_int_eq(number_of(&s.owner, "queued"), 0);
     scene_close(&s);
 }
@@ -571,6 +634,9 @@ UNIT_MAIN("notify_webhook", an_event_is_posted_as_json, slack_gets_a_text_that_c
           too_old_is_dropped_and_told, what_was_kept_too_long_ago_is_dropped_at_the_start,
           a_full_queue_loses_the_oldest_of_the_least_severity, a_wish_for_later_is_heard,
           who_does_not_answer_is_given_up, a_mended_address_is_tried_at_once,
-          what_a_removed_receiver_had_waiting_is_forgotten_and_told,
-          rows_that_are_none_or_of_nobody_are_forgotten, a_test_goes_beside_the_queue_and_once,
+          what_a_removed_receiver_had_waiting_is_kept_and_told,
+          a_receiver_that_comes_back_gets_what_waited_in_order,
+          a_receiver_that_comes_back_in_another_life_gets_what_waited,
+          what_waits_for_a_receiver_that_stays_away_is_dropped_by_its_age,
+          rows_that_are_none_or_too_old_are_forgotten, a_test_goes_beside_the_queue_and_once,
           a_test_of_nobody_and_one_that_is_cut_off_say_so)
