@@ -15,7 +15,8 @@ enum field_kind {
     FIELD_DURATION,
     FIELD_COUNT, /* as text, from 1 */
     FIELD_NAMES,
-    FIELD_WHOM, /* names, or one text with commas */
+    FIELD_WHOM,    /* names, or one text with commas */
+    FIELD_TRIGGER, /* of those that a client may mean */
     FIELD_RULES,
     FIELD_ANYTHING, /* the operation's own to check */
 };
@@ -50,7 +51,7 @@ static const struct field plan_query[] = {{"playbook", FIELD_TEXT, true},
 static const struct field start_fields[] = {
     {"playbook", FIELD_TEXT, true},
     {"plan_id", FIELD_TEXT, false},
-    {"trigger", FIELD_TEXT, false},
+    {"trigger", FIELD_TRIGGER, false},
     {"options", FIELD_RULES, false},
     {.name = NULL},
 };
@@ -346,6 +347,19 @@ static int check_names(const char *name, const json_t *value, struct err *e)
     return fine ? 0 : err_set(e, ERR_INVALID, "field '%s': expected a list of texts", name);
 }
 
+/* Others are the daemon's own words: whoever said "policy" would be taken for the run that a policy
+ * is waiting for, and "signal" is SIGUSR1. */
+static int check_trigger(const char *name, const json_t *value, struct err *e)
+{
+    static const char *const known[] = {"command", "api"};
+    const char *text = json_string_value(value);
+    for (size_t i = 0; text && i < ARRAY_SIZE(known); i++)
+        if (strcmp(text, known[i]) == 0)
+            return 0;
+    return err_set(e, ERR_INVALID, "field '%s': expected \"%s\" or \"%s\"", name, known[0],
+                   known[1]);
+}
+
 static int check_object(const struct field *fields, const char *what, const json_t *object,
                         struct err *e);
 
@@ -372,6 +386,8 @@ static int check_value(const struct field *field, const json_t *value, struct er
         return check_names(field->name, value, e);
     case FIELD_WHOM:
         return json_string_length(value) > 0 ? 0 : check_names(field->name, value, e);
+    case FIELD_TRIGGER:
+        return check_trigger(field->name, value, e);
     case FIELD_RULES:
         return json_is_object(value)
                    ? check_object(run_options, "option", value, e)

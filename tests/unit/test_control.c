@@ -580,6 +580,7 @@ static void every_route(struct world *w)
     expect(w, "POST", "/v1/runs",
            "{\"playbook\":\"recover\",\"plan_id\":\"ab\",\"options\":{\"idle\":\"never\"}}", 200,
            "\"run\":12");
+    expect(w, "POST", "/v1/runs", "{\"playbook\":\"a\",\"trigger\":\"api\"}", 200, "\"run\":12");
     expect(w, "GET", "/v1/runs/41", NULL, 200, "\"run\":41");
     expect(w, "GET", "/v1/runs/7/events", NULL, 200, "\"third\"");
     expect(w, "POST", "/v1/runs/41/abort", NULL, 200, "\"run\":41");
@@ -625,6 +626,11 @@ static void every_refusal(struct world *w)
     expect(w, "POST", "/v1/runs", "{}", 400, "'playbook' is missing");
     expect(w, "POST", "/v1/runs", "{\"playbook\":7}", 400, "expected a text");
     expect(w, "POST", "/v1/runs", "{\"playbook\":\"a\",\"plan-id\":\"x\"}", 400, "plan_id");
+    expect(w, "POST", "/v1/runs", "{\"playbook\":\"a\",\"trigger\":\"policy\"}", 400, "command");
+    expect(w, "POST", "/v1/runs", "{\"playbook\":\"a\",\"trigger\":\"signal\"}", 400, "api");
+    expect(w, "POST", "/v1/runs", "{\"playbook\":\"a\",\"trigger\":\"cron\"}", 400, "command");
+    expect(w, "POST", "/v1/runs", "{\"playbook\":\"a\",\"trigger\":7}", 400,
+           "expected \\\"command");
     expect(w, "POST", "/v1/runs", "{\"playbook\":\"a\",\"options\":{\"idel\":\"1s\"}}", 400,
            "did you mean 'idle'?");
     expect(w, "POST", "/v1/runs", "{\"playbook\":\"a\",\"plan_id\":\"stale\"}", 409, "refused");
