@@ -19,7 +19,7 @@ struct check {
     char *name;
     enum check_kind kind;
     char *url;   /* of http */
-    char *shown; /* the URL without user and password, "host:port", the command: for people */
+    char *shown; /* the URL without what may be secret, "host:port", the command: for people */
     char *host;  /* of http and tcp, without brackets */
     int port;    /* of tcp */
     struct check_statuses {
@@ -57,8 +57,9 @@ op_id watch__check_exec(const struct watch__check_tools *tools, const struct che
 
 void watch__check_on_done(CURL *easy, CURLcode result);
 
-/* Takes a URL apart. False with a reason when it is none that can be checked. The caller owns
- * *ret_host and *ret_shown. */
+/* Takes a URL apart. False with a reason when it is none that can be checked. *ret_shown is without
+ * user, password and query, which may be its secret; the path stays, by which people know it. The
+ * caller owns *ret_host and *ret_shown. */
 bool watch__check_url(const char *url, char **ret_host, char **ret_shown, const char **ret_reason);
 
 #endif

@@ -123,7 +123,11 @@ bool watch__check_url(const char *url, char **ret_host, char **ret_shown, const 
         strip_brackets(*ret_host);
         curl_url_set(parts, CURLUPART_USER, NULL, 0);
         curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0);
-        *ret_shown = part_of(parts, CURLUPART_URL);
+        curl_url_set(parts, CURLUPART_FRAGMENT, NULL, 0);
+        CLEANUP_FREE char *query = part_of(parts, CURLUPART_QUERY);
+        curl_url_set(parts, CURLUPART_QUERY, NULL, 0);
+        CLEANUP_FREE char *rest = part_of(parts, CURLUPART_URL);
+        *ret_shown = mem_printf("%s%s", rest, *query ? "?…" : "");
     }
     curl_url_cleanup(parts);
     return *ret_reason == NULL;

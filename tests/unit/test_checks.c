@@ -265,6 +265,22 @@ START_TEST(a_status_that_is_not_expected_fails)
 }
 END_TEST
 
+START_TEST(what_may_be_secret_in_the_address_is_sent_and_not_shown)
+{
+    struct scene s;
+    scene_open(&s);
+    s.server.answer = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+    scene_watch(&s,
+                "- {name: up, http: 'http://u:hidden@127.0.0.1:$PORT/health?token=hidden#hidden', "
+                "failures: 1}\n");
+    AWAIT(&s, is_state(&s, "up", "failing"));
+    unit_assert_has(s.server.last, "GET /health?token=hidden ");
+    ck_assert(problem_has(&s, "/health?…: HTTP 503"));
+    ck_assert(!problem_has(&s, "hidden"));
+    scene_close(&s);
+}
+END_TEST
+
 START_TEST(a_redirect_is_an_answer_and_is_not_followed)
 {
     struct scene s;
@@ -615,6 +631,7 @@ START_TEST(what_is_wrong_is_told_where_it_stands)
 END_TEST
 
 UNIT_MAIN("checks", an_answer_passes, a_status_that_is_not_expected_fails,
+          what_may_be_secret_in_the_address_is_sent_and_not_shown,
           a_redirect_is_an_answer_and_is_not_followed, a_text_that_is_missing_fails,
           of_an_endless_answer_the_beginning_counts, silence_fails_at_the_timeout,
           nobody_there_fails, it_takes_failures_in_a_row, a_services_name_leads_to_its_container,
