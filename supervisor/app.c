@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "supervisor/app_private.h"
+#include "supervisor/leftover.h"
 #include "supervisor/state_dir.h"
 
 #include <string.h>
@@ -210,6 +211,20 @@ static void on_resumed(void *data, bool resumed)
     app->resuming = resumed;
     if (app->autopilot)
         autopilot_resumed(app->autopilot, runner_present(app->runner));
+    if (app->on_resumed)
+        app->on_resumed(app->owner, resumed ? runner_present(app->runner) : 0);
+}
+
+static void on_leftover_checked(void *data, const struct err *e)
+{
+    struct app *app = data;
+    if (e && !app->stopping) {
+        log_err(LOG_LEVEL_ERROR, "an unfinished run of an earlier life is not carried on", e);
+        on_resumed(app, false);
+    } else if (!app->stopping) {
+        runner_resume(app->runner, on_resumed, app);
+    }
+    app_query_ends(app);
 }
 
 static void on_run_began(void *data, int64_t run, const struct plan *plan, const char *trigger)
@@ -241,7 +256,7 @@ static void on_ready(void *data)
     const struct app *app = data;
     lookout_begin(app->lookout);
     if (app->on_ready)
-        app->on_ready(app->on_ready_data);
+        app->on_ready(app->owner);
 }
 
 /* Budgets and pauses are forgotten with it: what they were to prevent a person may still allow. */
@@ -307,10 +322,11 @@ int app_new(struct loop *loop, const struct app_options *options, struct app **r
     app->config = options->config;
     app->docker_host = mem_strdup(options->docker_host);
     app->state_dir = mem_strdup(options->state_dir);
-    app->standalone = options->standalone;
+    app->standalone = options->standalone || options->leftover_only;
     app->mode = options->mode;
     app->on_ready = options->on_ready;
-    app->on_ready_data = options->data;
+    app->on_resumed = options->on_resumed;
+    app->owner = options->data;
     app->started_wall_ms = clock_wall_ms();
     app->reloaded_wall_ms = app->started_wall_ms;
     app->lock_fd = -1;
@@ -339,7 +355,12 @@ int app_new(struct loop *loop, const struct app_options *options, struct app **r
     if (!app->standalone)
         open_autopilot(app);
     app->watch = docker_watch_new(app->docker, &watch_class, app);
-    runner_resume(app->runner, on_resumed, app);
+    if (options->leftover_only) {
+        app_query_begins(app);
+        leftover_check(app->journal, app->docker, on_leftover_checked, app);
+    } else {
+        runner_resume(app->runner, on_resumed, app);
+    }
     *ret = app;
     return 0;
 }

@@ -19,10 +19,14 @@ struct app_options {
     const char *docker_host; /* flag or environment: wins over the configuration; may be NULL */
     const char *state_dir;
     bool standalone;       /* for one command: no lifeline kept, nothing watched, no policy */
+    bool leftover_only;    /* standalone, by who has no configuration: see supervisor/leftover.h */
     enum policy_mode mode; /* no policy does more, whatever the configuration says: --mode */
     /* Called once, by the loop, when what earlier lives left has been read: who asks sooner about
      * policies is refused. May be NULL; not called when standalone. */
     loop_fn on_ready;
+    /* Called once, by the loop: the run of an earlier life that is carried on, or 0. May be NULL.
+     */
+    void (*on_resumed)(void *data, int64_t run);
     void *data;
 };
 

@@ -35,7 +35,8 @@ struct app {
     struct tally *tally;
     enum policy_mode mode; /* --mode */
     loop_fn on_ready;
-    void *on_ready_data;
+    void (*on_resumed)(void *data, int64_t run);
+    void *owner; /* whose these two are */
 
     char *project; /* of the stack, as last seen; or NULL */
     bool looking;  /* the stack is being loaded to aim at the database */

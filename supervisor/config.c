@@ -35,7 +35,7 @@ static void read_docker(struct config *config, const struct yaml_node *node,
                         struct diag_list *diags)
 {
     static const char *const known[] = {"host", NULL};
-    if (yaml_expect_map(node, "docker", known, diags))
+    if (yaml_expect_map(node, "docker", known, diags) || node->kind == YAML_MAP)
         read_text(node, "host", "docker: host", &config->docker_host, diags);
 }
 
@@ -399,6 +399,29 @@ int config_load_anew(const char *path, const struct config *in_force, struct con
     }
     *ret = config;
     return 0;
+}
+
+struct config *config_remains(const char *path)
+{
+    static const struct {
+        const char *key;
+        void (*read)(struct config *config, const struct yaml_node *node, struct diag_list *diags);
+    } ways[] = {
+        {"docker", read_docker}, {"database", read_database}, {"pgbouncer", read_pgbouncer}};
+    struct config *config = config_new(NULL);
+    struct diag_list told_before;
+    size_t len = 0;
+    CLEANUP_FREE char *text = config__read_file(path ? path : WIRE_CONFIG_DEFAULT, &len);
+    diag_init(&told_before, "", text);
+    struct yaml_node *root = text ? yaml_parse(text, len, &told_before) : NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+        const struct yaml_node *node = yaml_get(root, ways[i].key);
+        if (node && node->kind != YAML_NULL)
+            ways[i].read(config, node, &told_before);
+    }
+    yaml_node_free(root);
+    diag_free(&told_before);
+    return config;
 }
 
 static void override_done(struct stack_override *override)

@@ -59,7 +59,11 @@ int config_load(const char *path, struct config **ret, struct diag_list *diags);
 int config_load_anew(const char *path, const struct config *in_force, struct config **ret,
                      struct diag_list *diags);
 
-/* The same from a text; `name` is for the messages. */
+/* What a file with errors still says of how the Engine and the database are reached, and for the
+ * rest the defaults: enough to carry on what was begun by a better one. */
+struct config *config_remains(const char *path);
+
+/* config_load from a text; `name` is for the messages. */
 int config_parse(const char *name, const char *text, size_t len, struct config **ret,
                  struct diag_list *diags);
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "supervisor/app.h"
+#include "supervisor/leftover.h"
 #include "supervisor/sd.h"
 #include "supervisor/watchdog.h"
 #include "supervisor/ways_in.h"
@@ -27,6 +28,8 @@ struct daemon {
     struct daemon_signal signals[4];
     struct timer *patience; /* with what earlier lives left: see open_ways_in */
     bool barred;            /* a way in did not open, and that has been said */
+    bool carries_on;        /* no more than the run of an earlier life: see daemon_carry_on */
+    bool resumed;           /* and it is known whether there is one */
     int code;               /* of exit */
     bool stopping;
 };
@@ -54,7 +57,8 @@ static void daemon_stop(struct daemon *daemon)
     if (daemon->stopping)
         return;
     daemon->stopping = true;
-    log_info("stopping");
+    if (!daemon->carries_on || app_is_resuming(daemon->app))
+        log_info("stopping");
     sd_stopping();
     watchdog_ending(daemon->watchdog);
     daemon->patience = timer_free(daemon->patience);
@@ -78,6 +82,10 @@ static void daemon_reload(struct daemon *daemon)
     const char *told;
     if (daemon->stopping)
         return;
+    if (daemon->carries_on) {
+        log_info("the configuration is read anew at the next start");
+        return;
+    }
     sd_reloading();
     if (config_load_anew(daemon->options->config_path, app_config(daemon->app), &config, &diags) ==
         0) {
@@ -107,7 +115,7 @@ static void on_recover_reply(void *data, const struct err *e, const json_t *body
 
 static void daemon_recover(struct daemon *daemon)
 {
-    if (daemon->stopping)
+    if (daemon->stopping || daemon->carries_on)
         return;
     json_t *request = json_pack("{s:s, s:s}", "playbook", "recover", "trigger", "signal");
     app_ops()->start(daemon->app, request, "SIGUSR1", on_recover_reply, daemon);
@@ -161,7 +169,11 @@ static bool at_work(void *data)
 static char *sentence(void *data)
 {
     const struct daemon *daemon = data;
-    return app_sentence(daemon->app);
+    CLEANUP_FREE char *app = app_sentence(daemon->app);
+    if (!daemon->carries_on)
+        return mem_strdup(app);
+    return app_is_at_work(daemon->app) ? mem_printf("the configuration has errors; %s", app)
+                                       : mem_strdup("the configuration has errors");
 }
 
 static struct watchdog *open_watchdog(struct daemon *daemon)
@@ -236,27 +248,85 @@ static void on_ready(void *data)
         timer_start(daemon->patience, 0);
 }
 
-/* The configuration is the application's from here on. */
-static int daemon_serve(struct daemon *daemon, struct config *config)
+/* `on_patience` is called by and by, and whenever the timer is started for it. */
+static int daemon_live(struct daemon *daemon, const struct app_options *options,
+                       loop_fn on_patience)
 {
     struct err e;
-    const struct app_options app_options = {.config = config,
-                                            .docker_host = daemon->options->docker_host,
-                                            .state_dir = daemon->options->state_dir,
-                                            .mode = daemon->options->mode,
-                                            .on_ready = on_ready,
-                                            .data = daemon};
-    if (app_new(daemon->loop, &app_options, &daemon->app, &e) != 0) {
-        log_err(LOG_LEVEL_ERROR, "cannot start", &e);
-        return exit_code_of(&e);
+    signal(SIGPIPE, SIG_IGN);
+    daemon->loop = loop_new();
+    if (app_new(daemon->loop, options, &daemon->app, &e) != 0) {
+        log_err(LOG_LEVEL_ERROR,
+                daemon->carries_on ? "cannot see whether a run is to be carried on"
+                                   : "cannot start",
+                &e);
+        daemon->code = exit_code_of(&e);
+    } else {
+        watch_signals(daemon);
+        daemon->watchdog = open_watchdog(daemon);
+        daemon->patience = timer_new(daemon->loop, on_patience, daemon);
+        timer_start(daemon->patience, PATIENCE_MS);
+        loop_run(daemon->loop);
+        app_free(daemon->app);
     }
-    watch_signals(daemon);
-    daemon->watchdog = open_watchdog(daemon);
-    daemon->patience = timer_new(daemon->loop, open_ways_in, daemon);
-    timer_start(daemon->patience, PATIENCE_MS);
-    loop_run(daemon->loop);
-    app_free(daemon->app);
+    loop_free(daemon->loop);
     return daemon->code;
+}
+
+/* The configuration is the application's from here on. */
+static int daemon_serve(const struct daemon_options *options, struct config *config)
+{
+    struct daemon daemon = {.options = options};
+    const struct app_options app_options = {.config = config,
+                                            .docker_host = options->docker_host,
+                                            .state_dir = options->state_dir,
+                                            .mode = options->mode,
+                                            .on_ready = on_ready,
+                                            .data = &daemon};
+    return daemon_live(&daemon, &app_options, open_ways_in);
+}
+
+/* --- without a configuration --------------------------------------------------------------------
+ */
+
+static void on_resumed(void *data, int64_t run)
+{
+    struct daemon *daemon = data;
+    daemon->resumed = true;
+    if (run)
+        log_warning("run %lld, which an earlier life left, is carried on to its end before this "
+                    "one ends for the errors of its configuration",
+                    (long long)run);
+    if (daemon->patience)
+        timer_start(daemon->patience, 0);
+}
+
+static void await_end_of_run(void *data)
+{
+    struct daemon *daemon = data;
+    if (daemon->resumed && !app_is_resuming(daemon->app)) {
+        daemon_stop(daemon);
+        return;
+    }
+    sd_extend(BARRED_EXTENSION_MS);
+    timer_start(daemon->patience, BARRED_AGAIN_MS);
+}
+
+/* It cannot serve, and not every life will be mended soon: what an earlier one stopped would stay
+ * down as long as that. The plan is in the journal and wants no configuration. Whatever comes of
+ * it, the errors are what it ends for. */
+static void daemon_carry_on(const struct daemon_options *options)
+{
+    if (!leftover_is_possible(options->state_dir))
+        return;
+    struct daemon daemon = {.options = options, .carries_on = true};
+    const struct app_options app_options = {.config = config_remains(options->config_path),
+                                            .docker_host = options->docker_host,
+                                            .state_dir = options->state_dir,
+                                            .leftover_only = true,
+                                            .on_resumed = on_resumed,
+                                            .data = &daemon};
+    daemon_live(&daemon, &app_options, await_end_of_run);
 }
 
 int daemon_run(const struct daemon_options *options)
@@ -266,13 +336,10 @@ int daemon_run(const struct daemon_options *options)
     if (config_load(options->config_path, &config, &diags) != 0) {
         diag_print(&diags, stderr);
         diag_free(&diags);
+        daemon_carry_on(options);
         return WIRE_EXIT_USAGE;
     }
     diag_free(&diags);
     tell_unwritten(config);
-    signal(SIGPIPE, SIG_IGN);
-    struct daemon daemon = {.options = options, .loop = loop_new()};
-    int code = daemon_serve(&daemon, config);
-    loop_free(daemon.loop);
-    return code;
+    return daemon_serve(options, config);
 }

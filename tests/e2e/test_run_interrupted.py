@@ -3,7 +3,9 @@
 import signal
 import socket
 import sqlite3
-from contextlib import closing
+import threading
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from checks import QUICK_RECOVER, assert_clean_shutdown, long_but, postgres_log, running
@@ -183,3 +185,133 @@ def test_a_daemon_that_cannot_open_its_port_ends_only_when_what_was_stopped_runs
         assert supervisor.log().count(address) == 2, "told when it begins, and when it ends"
     supervisor.start()  # the port is free
     assert supervisor.json("run", story.run)["state"] == "succeeded"
+
+
+# ---- a configuration that has errors ---------------------------------------------------------------
+
+TYPO = "nonsense: 1\n"
+
+
+def refused(supervisor, timeout=20):
+    """A daemon that does not start for its configuration; what it said."""
+    said = len(supervisor.log())
+    assert supervisor.spawn_daemon().wait(timeout=timeout) == 2
+    told = supervisor.log()[said:]
+    assert f"{supervisor.config_path}:" in told and "error: " in told.splitlines()[0], told
+    return told
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_a_daemon_whose_configuration_has_errors_ends_only_when_what_was_stopped_runs(
+        lab, ports, supervisor, ending):
+    """Between two lives somebody misspells a key: the stack must not wait for who mends it."""
+    lab.wait_healthy(ports)
+    before = running(lab, ports)
+    supervisor.configure(QUICK_RECOVER)
+    story = supervisor.start().begin()
+    story.wait_action(f"stop:{lab.postgres(ports)}")
+    supervisor.stop(ending)
+    supervisor.configure(QUICK_RECOVER + TYPO)
+    told = refused(supervisor, timeout=60)
+    assert f"run {story.run}, which an earlier life left, is carried on" in told
+    assert running(lab, ports) == before
+    assert "is carried on" not in refused(supervisor), "there is nothing left to carry on"
+    supervisor.configure(QUICK_RECOVER)
+    supervisor.start()
+    record = supervisor.json("run", story.run)
+    assert record["state"] == "succeeded" and record["resumed"], record
+
+
+@pytest.mark.long
+def test_a_daemon_that_only_carries_a_run_on_ends_when_told_and_by_no_other_signal(
+        lab, ports, supervisor):
+    lab.wait_healthy(ports)
+    before = running(lab, ports)
+    supervisor.configure(QUICK_RECOVER)
+    story = supervisor.start().begin()
+    story.wait_action(f"stop:{lab.container(ports, 'web')}")
+    supervisor.stop(signal.SIGKILL)
+    supervisor.configure(QUICK_RECOVER + TYPO)
+    process = supervisor.spawn_daemon()
+    wait_until(lambda: "is carried on" in supervisor.log(), 10, "it to be told")
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGUSR1)
+    wait_until(lambda: "read anew at the next start" in supervisor.log(), 10, "the answer")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 2
+    assert running(lab, ports) < before
+    supervisor.configure(QUICK_RECOVER)
+    carried_on_again = supervisor.start().follow(story.run).wait_end()
+    assert carried_on_again["state"] == "succeeded" and running(lab, ports) == before
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """An Engine that has no container."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = b"[]" if "/containers/json" in self.path else b"OK"
+        self.send_response(200)
+        self.send_header("Api-Version", "1.41")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def another_engine():
+    """Its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.long
+def test_without_a_configuration_a_run_is_not_carried_on_at_another_engine(lab, ports, supervisor):
+    """All its containers would be taken for removed there, and the run for ended."""
+    lab.wait_healthy(ports)
+    before = running(lab, ports)
+    engine = supervisor.environment["STACK_SUPERVISOR_DOCKER_HOST"]
+    supervisor.environment |= {"STACK_SUPERVISOR_DOCKER_HOST": "",
+                               "DOCKER_HOST": "unix:///nowhere.sock"}
+    good = f"docker: {{host: '{engine}'}}\n{QUICK_RECOVER}"
+    supervisor.configure(good)
+    story = supervisor.start().begin()
+    story.wait_action(f"stop:{lab.postgres(ports)}")
+    supervisor.stop(signal.SIGKILL)
+    supervisor.configure(good + "nonsense: [\n")  # nothing of it can be read
+    assert "is not carried on" in refused(supervisor), "the Engine does not answer"
+    with another_engine() as stranger:
+        supervisor.environment["DOCKER_HOST"] = stranger
+        told = refused(supervisor)
+    assert f"run {story.run}: the Docker Engine has none of its containers" in told
+    assert "--docker-host" in told
+    assert running(lab, ports) < before
+    supervisor.configure(good + TYPO)  # of this one it can be read where the Engine is
+    assert f"run {story.run}, which an earlier life left" in refused(supervisor, timeout=60)
+    assert running(lab, ports) == before
+
+
+def test_a_configuration_with_errors_and_nothing_to_carry_on_touches_nothing(ports, supervisor):
+    supervisor.configure(TYPO)
+    state = supervisor.folder / "state"
+    refused(supervisor)
+    assert not state.exists(), "nobody has been here yet"
+    supervisor.configure(f"stack: {ports}\n")
+    supervisor.start()
+    assert supervisor.ctl("pause", "--reason", "maintenance").code == 0
+    supervisor.configure(TYPO)
+    told = refused(supervisor)  # beside one that is at work
+    assert f"pid {supervisor.process.pid}" in told
+    supervisor.stop(signal.SIGKILL)
+    refused(supervisor)
+    supervisor.configure(f"stack: {ports}\n")
+    supervisor.start()
+    assert "maintenance" in supervisor.ctl("status").out, "what was kept is kept"

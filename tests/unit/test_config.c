@@ -463,6 +463,40 @@ START_TEST(a_default_file_that_went_away_leaves_its_words_in_force)
 }
 END_TEST
 
+static struct config *remains_of(const char *path, const char *text)
+{
+    write_file(path, text);
+    return config_remains(path);
+}
+
+START_TEST(what_is_reached_and_how_remains_of_a_file_with_errors)
+{
+    char folder[] = "/tmp/config-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    CLEANUP_FREE char *path = mem_printf("%s/s.yaml", folder);
+    struct config *config = remains_of(path, "nonsense: 1\nmode: observe\nstack: shop\n"
+                                             "docker: {host: 'unix:///engine.sock', hots: x}\n"
+                                             "database: {connect: user=guard, passfile: /p}\n"
+                                             "pgbouncer: {connect: user=boss}\n");
+    ck_assert_str_eq(config->docker_host, "unix:///engine.sock");
+    ck_assert_str_eq(config->database_connect, "user=guard");
+    ck_assert_str_eq(config->database_passfile, "/p");
+    ck_assert_str_eq(config->pooler_connect, "user=boss");
+    config_free(config);
+    static const char *const nothing[] = {"docker: {host: a\n", "docker: 7\n", "- docker\n", ""};
+    for (size_t i = 0; i < ARRAY_SIZE(nothing); i++) {
+        config = remains_of(path, nothing[i]);
+        assert_defaults(config);
+        config_free(config);
+    }
+    remove(path);
+    config = config_remains(path);
+    assert_defaults(config);
+    config_free(config);
+    remove(folder);
+}
+END_TEST
+
 START_TEST(what_init_prints_is_a_file_that_changes_nothing)
 {
     CLEANUP_FREE char *sample = config_sample();
@@ -497,4 +531,5 @@ UNIT_MAIN("config", an_empty_file_is_all_defaults, every_setting_is_taken,
           what_only_looks_like_a_password_is_taken, a_file_is_read_or_the_reason_told,
           what_nobody_wrote_takes_no_written_ones_place,
           a_default_file_that_went_away_leaves_its_words_in_force,
+          what_is_reached_and_how_remains_of_a_file_with_errors,
           what_init_prints_is_a_file_that_changes_nothing)
