@@ -1,6 +1,7 @@
 /* See loop.h. */
 #include "base/loop.h"
 
+#include "base/files.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct loop {
     struct deferred *first;
     struct deferred **last;
     struct op *operations;
+    struct reading *readings;
     uint64_t last_id;
 };
 
@@ -77,6 +79,11 @@ struct op **loop_operations(struct loop *loop)
     return &loop->operations;
 }
 
+struct reading **loop_readings(struct loop *loop)
+{
+    return &loop->readings;
+}
+
 uint64_t loop_next_id(struct loop *loop)
 {
     return ++loop->last_id;
@@ -123,6 +130,7 @@ void loop_free(struct loop *loop)
         drain(loop);
     /* Callbacks of closing handles may defer calls: our own handles close after them. */
     run_to_end(loop);
+    files_leave(loop);
     uv_close((uv_handle_t *)&loop->check, NULL);
     uv_close((uv_handle_t *)&loop->idle, NULL);
     run_to_end(loop);

@@ -42,6 +42,10 @@ struct op;
 struct op **loop_operations(struct loop *loop);
 uint64_t loop_next_id(struct loop *loop); /* 1, 2, 3 …: never used again */
 
+/* Likewise of base/files.c: the files that are being read for this loop. */
+struct reading;
+struct reading **loop_readings(struct loop *loop);
+
 /* A one-shot timer, owned by the caller. fn fires at most once a start, never from inside
  * timer_start, and may free the timer. */
 struct timer *timer_new(struct loop *loop, loop_fn fn, void *data);

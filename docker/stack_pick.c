@@ -239,7 +239,7 @@ struct stack_file *stack__merge_files(const struct file *files, size_t count, ch
         struct stack_file *file = NULL;
         int code = files[i].text
                        ? stack_file_parse(files[i].text, files[i].len, files[i].path, &file, &e)
-                       : err_set(&e, ERR_FAILED, "%s: %s", files[i].path, strerror(files[i].error));
+                       : err_set(&e, ERR_FAILED, "%s: %s", files[i].path, file_problem(&files[i]));
         if (code != 0) {
             *ret_problem = mem_printf("the compose file cannot be read, so its start order is not "
                                       "known: %s; make it readable to this program, or say the "

@@ -52,7 +52,7 @@ static int take(const struct source *source, const struct file *file, struct err
 {
     if (!file->text)
         return err_set(e, ERR_PERMISSION, "%s %s cannot be read: %s", source->key, source->path,
-                       strerror(file->error));
+                       file_problem(file));
     if (file->len > SECRET_MAX)
         return err_set(e, ERR_INVALID, "%s %s is larger than %d KiB", source->key, source->path,
                        SECRET_MAX / 1024);

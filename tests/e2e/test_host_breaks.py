@@ -145,6 +145,67 @@ def test_policies_only_ask_when_what_they_remembered_cannot_be_read(ports, guard
     assert guard.api("GET", "/v1/status")["policies"]["mode"] == "act"
 
 
+# ---- a file system that hangs --------------------------------------------------------------------
+
+HANGING_SHIM = r"""
+/* open() of a compose file waits for as long as the file HANGING is there, as on a dead server's file
+   system. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int open(const char *path, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    while (strstr(path, "compose.y") && access(getenv("HANGING"), F_OK) == 0)
+        usleep(10000);
+    return openat(AT_FDCWD, path, flags, mode);
+}
+"""
+
+
+@pytest.fixture
+def hanging(guard, tmp_path):
+    """A file; while it is there no compose file can be opened."""
+    if b"__asan_init" in (guard.binaries / "stack-supervisord").read_bytes():
+        pytest.skip("AddressSanitizer wants to be the first library")
+    source, shim, hanging = tmp_path / "hang.c", tmp_path / "hang.so", tmp_path / "hanging"
+    source.write_text(HANGING_SHIM)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", shim, source], check=True)
+    guard.environment |= {"LD_PRELOAD": str(shim), "HANGING": str(hanging)}
+    yield hanging
+    hanging.unlink(missing_ok=True)
+
+
+def test_a_compose_file_that_hangs_holds_up_neither_looks_nor_the_run(lab, ports, guard, hanging):
+    """Its order is not known then, and that is said; the journal stands behind no read of it."""
+    guard.start()
+    well_again(guard)
+    before = running(lab, ports)
+    with Watched(guard, 60) as watched:
+        story = guard.begin()
+        story.wait_action(f"stop:{lab.container(ports, 'web')}", "running")
+        hanging.touch()
+        for _ in range(6):
+            stack = guard.ctl("status", "--json", "--timeout", "5s").json["stack"]
+            assert any("has not been read in time" in note for note in stack["notes"]), stack
+        end = story.wait_end()
+        assert end["state"] == "succeeded", end
+        assert_ended_well(lab, ports, before, end)
+        assert "kept in memory" not in watched.told(story.run)
+    plan = guard.json("recover", "--plan")
+    assert any("start order is not known" in note for note in plan["notes"]), plan["notes"]
+    hanging.unlink()
+    wait_until(lambda: not guard.ctl("status", "--json").json["stack"]["notes"], 10,
+               "the file to be read again")
+
+
 # ---- descriptors ---------------------------------------------------------------------------------
 
 def test_no_descriptor_left(lab, ports, guard):

@@ -2,8 +2,10 @@
 #include "docker/stack.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "tests/fake/engine.h"
+#include "tests/unit/hanging_open.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -913,6 +915,23 @@ START_TEST(a_compose_file_that_cannot_be_read_is_noted_and_replaced_by_a_guess)
 }
 END_TEST
 
+/* Its file system does not answer: the model is there in time all the same, and says what it lacks.
+ */
+START_TEST(a_compose_file_that_hangs_is_noted_in_a_second)
+{
+    char folder[] = "/tmp/stackXXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    write_file(folder, "hung.yml", "services: {db: {}, web: {depends_on: [db]}, worker: {}}");
+    opens_hang("/hung.yml");
+    int64_t began_ms = clock_mono_ms();
+    expect_unread(folder, FILES("hung.yml"), "/hung.yml: it has not been read in time");
+    ck_assert_int_lt(clock_mono_ms() - began_ms, 5000);
+    opens_hang(NULL);
+    CLEANUP_FREE char *command = mem_printf("rm -r %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 static TCase *building(void)
 {
     const TTest *const tests[] = {
@@ -956,6 +975,7 @@ static TCase *loading(void)
         a_loading_can_be_given_up_at_any_stage,
         the_compose_files_of_v1_are_read_and_merged,
         a_compose_file_that_cannot_be_read_is_noted_and_replaced_by_a_guess,
+        a_compose_file_that_hangs_is_noted_in_a_second,
     };
     TCase *tcase = tcase_create("loading");
     tcase_set_timeout(tcase, 60);
