@@ -116,6 +116,8 @@ static void on_opening_stack(void *data, const struct err *e, struct stack *stac
     if (status == 0 && opening->runner->draining)
         status = runner__refuse_stopping(&failure);
     if (status == 0)
+        status = runner__lock(opening->runner, stack, &failure);
+    if (status == 0)
         opening_begin(opening);
     else
         opening_close(opening, &failure, 0);

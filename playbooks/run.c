@@ -49,6 +49,8 @@ struct run *run_new(struct runner *runner, struct plan *plan, struct stack *stac
     run->stack = stack_ref(stack);
     run->trigger = mem_strdup(trigger);
     run->requester = mem_strdup(requester);
+    if (stack->database && stack->database->container_count > 0)
+        run->database_id = mem_strdup(stack->database->containers[0]->id);
     run->entries = json_array();
     run->left_stopped = json_array();
     run->actions = mem_new(plan->action_count * sizeof *run->actions);
@@ -86,6 +88,7 @@ void run_free(struct run *run)
     free(run->events);
     free(run->trigger);
     free(run->requester);
+    free(run->database_id);
     json_decref(run->entries);
     json_decref(run->before);
     json_decref(run->after);
@@ -449,7 +452,7 @@ static void on_turn(void *data)
 {
     struct run *run = data;
     run->turn_queued = false;
-    if (run->phase == RUN_RUNNING && run_advance(run)) {
+    if (run->phase == RUN_RUNNING && !run->held && run_advance(run)) {
         run->phase = RUN_SETTLING;
         settle_begin(run);
     }
@@ -546,6 +549,7 @@ void run_restore(struct run *run, const json_t *record)
     }
     run->id = json_int_at(record, "run", 0);
     run->resumed = true;
+    mem_replace(&run->database_id, json_text_at(record, "database_id", NULL));
     run->started_wall_ms = json_int_at(record, "started_ms", clock_wall_ms());
     int64_t age_ms = clock_wall_ms() - run->started_wall_ms;
     if (age_ms > TOO_OLD_MS)
@@ -554,6 +558,18 @@ void run_restore(struct run *run, const json_t *record)
     const json_t *last = json_array_get(entries, json_array_size(entries) - 1);
     int64_t told_ms = json_int_at(last, "elapsed_ms", 0);
     run->started_ms = loop_now(run->loop) - (age_ms > told_ms ? age_ms : told_ms);
+}
+
+void run_comes_late(struct run *run)
+{
+    run->held = false;
+    run->failed = true;
+    if (!*run->outcome)
+        snprintf(run->outcome, sizeof run->outcome,
+                 "another supervisor was at work on the stack when it was to be carried on: only "
+                 "what it had stopped was started");
+    run_wind_up(run);
+    run_turn(run); /* it may have been winding up before */
 }
 
 void run_abort(struct run *run, const char *requester)

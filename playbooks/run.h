@@ -17,6 +17,8 @@
  *    is under way is let end.
  *  - Settling looks at the real world: every container that the run stopped must be up. One that
  *    is not is started once more; if that fails too it is named in `left_stopped`.
+ *  - One run a stack, too, whatever supervisor it is of (stack_lock.h): a request beside another's
+ * run is refused with ERR_CONFLICT.
  *  - When the daemon ends, or dies, in the middle, the next life carries the run on: an action
  *    with a result stands, one without is done again (every kind of action may be repeated).
  *
@@ -33,12 +35,17 @@
 
 struct runner;
 
+#define RUNNER_LOCK_SCOPE "stack-supervisor"
+
 struct runner_options {
     struct loop *loop;
     struct docker *docker;
     struct reach *reach;
     struct journal *journal;
     struct holders_cache *holders;
+    const char *lock_scope; /* stack_lock.h; NULL: nobody else is at work on its stacks */
+    int64_t
+        lock_patience_ms; /* of an earlier life's run with another supervisor's; 0: two minutes */
 };
 
 struct runner *runner_new(const struct runner_options *options);

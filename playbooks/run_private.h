@@ -147,12 +147,14 @@ struct run {
     struct plan *plan;
     struct stack *stack; /* as it was when the run, or this life of it, began */
     char *trigger, *requester;
+    char *database_id; /* of its container when the run began; NULL: not known */
     enum run_phase phase;
     struct action_run *actions; /* one a plan action, same index */
     bool winding;               /* only what is owed */
     bool aborted;
     bool failed;
     bool resumed;
+    bool held; /* another supervisor is at work on the stack: begin nothing yet */
     bool engine_was_away;
     bool stream_was_lost;       /* of the Engine's events: what ended meanwhile, nobody heard why */
     bool draining;              /* the daemon ends: begin nothing */
@@ -183,6 +185,7 @@ void run_free(struct run *run);
 void run_begin(struct run *run);                         /* after its id is known */
 void run_restore(struct run *run, const json_t *record); /* before run_begin, when resumed */
 void run_abort(struct run *run, const char *requester);
+void run_comes_late(struct run *run);     /* no longer held; only what is owed is done */
 void run_drain(struct run *run);          /* the daemon ends: see runner_drain */
 void run_turn(struct run *run);           /* looks, a little later, what can be done next */
 bool run_is_quiet(const struct run *run); /* nothing of it is under way */

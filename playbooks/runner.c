@@ -47,6 +47,9 @@ struct runner *runner_new(const struct runner_options *options)
     runner->reach = options->reach;
     runner->journal = options->journal;
     runner->holders = options->holders;
+    runner->lock_scope = options->lock_scope;
+    runner->lock_patience_ms = options->lock_patience_ms;
+    runner->lock_fd = -1;
     runner->followers = followers_new(options->loop);
     return runner;
 }
@@ -128,6 +131,7 @@ void runner_ended(struct runner *runner)
         runner->run = NULL;
         followers_end(runner->followers, !ended);
         run_free(run);
+        runner__unlock(runner);
     }
     if (ended && runner->watcher)
         runner->watcher->ended(runner->watcher_data, id, state);
@@ -227,6 +231,7 @@ static bool carry_on(struct runner *runner, const struct err *e, const json_t *r
                           json_text_at(record, "requester", ""));
     run_restore(runner->run, record);
     runner__begin(runner);
+    runner__lock_resumed(runner);
     stack_unref(stack);
     plan_unref(plan);
     return true;

@@ -24,9 +24,14 @@ struct runner {
     struct planning *plannings; /* plans that are asked for: each its own */
     struct run *run;
     struct followers *followers;
-    bool telling_later; /* a new follower is about to be told what there is */
-    bool resuming;      /* the journal is asked for an unfinished run */
-    bool draining;      /* for good: nothing is started any more */
+    bool telling_later;     /* a new follower is about to be told what there is */
+    bool resuming;          /* the journal is asked for an unfinished run */
+    bool draining;          /* for good: nothing is started any more */
+    const char *lock_scope; /* of the lock of stacks; NULL: none is taken */
+    int64_t lock_patience_ms;
+    int lock_fd;              /* held while a run is at work; -1: not held */
+    struct timer *lock_again; /* a run of an earlier life waits for it … */
+    int64_t lock_until_ms;    /* … until then */
     const struct runner_watcher *watcher;
     void *watcher_data;
     loop_fn on_drained;
@@ -37,6 +42,14 @@ struct runner {
 
 /* runner.c: begins the run that is set up, and tells of it. */
 void runner__begin(struct runner *runner);
+
+/* runner_lock.c: keeps other supervisors off the stack until the run is gone. ERR_CONFLICT when one
+ * is at work on it; where no lock is to be had, that is in the log and no failure. */
+int runner__lock(struct runner *runner, const struct stack *stack, struct err *e);
+/* The same for the run of an earlier life that has just begun again: it is held until it may go on.
+ */
+void runner__lock_resumed(struct runner *runner);
+void runner__unlock(struct runner *runner);
 
 /* planning.c: the playbook of a request with its options in place; the caller owns a reference. */
 struct playbook *runner__find_playbook(const struct runner *runner, const char *name,

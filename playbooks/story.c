@@ -158,6 +158,7 @@ json_t *story_summary(const struct run *run)
     json_set_int(summary, "run", run->id);
     json_set_text(summary, "playbook", run->plan->playbook->name);
     json_set_text(summary, "project", run->plan->project);
+    json_set_text(summary, "database_id", run->database_id);
     json_set_text(summary, "trigger", run->trigger);
     json_set_text(summary, "requester", run->requester);
     json_set_text(summary, "state", story_state(run));

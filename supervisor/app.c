@@ -348,7 +348,8 @@ int app_new(struct loop *loop, const struct app_options *options, struct app **r
                                                   .docker = app->docker,
                                                   .reach = app->reach,
                                                   .journal = app->journal,
-                                                  .holders = app->holders};
+                                                  .holders = app->holders,
+                                                  .lock_scope = RUNNER_LOCK_SCOPE};
     app->runner = runner_new(&runner_options);
     apply_selector(app);
     runner_watch(app->runner, &run_watcher, app);

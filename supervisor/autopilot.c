@@ -121,7 +121,6 @@ static enum run_outcome outcome_of_refusal(const struct autopilot *autopilot, co
     case ERR_NOT_FOUND:
     case ERR_UNSUPPORTED:
         return RUN_FAILED;
-    case ERR_CONFLICT:
     case ERR_REFUSED: /* by somebody else's run, or of what the plan cannot act on */
         return autopilot->foreign_run || autopilot->held ? RUN_NOT_BEGUN : RUN_FAILED;
     default:

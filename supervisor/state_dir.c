@@ -27,7 +27,7 @@ static int refuse_held(const char *path, int fd, struct err *e)
     holder[strcspn(holder, "\n")] = '\0';
     err_set(e, ERR_CONFLICT, "a supervisor is at work already on %s (pid %s)", path,
             *holder ? holder : "unknown");
-    err_hint(e, "ask that one (without --standalone), or give this one another --state-dir");
+    err_hint(e, "ask that one (without --standalone)");
     return -(int)ERR_CONFLICT;
 }
 

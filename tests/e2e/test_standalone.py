@@ -79,3 +79,27 @@ def test_ctrl_c_without_a_daemon_starts_again_what_was_stopped(lab, stack, super
     assert "aborted" in out and running(lab, project) == before
     run = supervisor.json("run", "1", "--standalone")
     assert run["state"] == "aborted"
+
+
+def test_a_state_directory_of_its_own_makes_no_second_run_on_a_stack(lab, stack, supervisor,
+                                                                    tmp_path):
+    """Two journals know nothing of one another; the stack is one supervisor's at a time."""
+    project = stack("ports")
+    supervisor.configure(QUICK_RECOVER)
+    supervisor.start()
+    before = running(lab, project)
+    elsewhere = {"STACK_SUPERVISOR_STATE_DIR": str(tmp_path / "other")}
+    with lab.events() as events:
+        story = supervisor.begin()
+        story.wait_action(f"stop:{lab.container(project, 'web')}", "running")
+        beside = supervisor.ctl("recover", "--standalone", "--yes")
+        assert beside.code == 5 and "--state-dir" not in beside.err, beside
+        refused = supervisor.ctl("recover", "--standalone", "--yes", env=elsewhere)
+        assert refused.code == 5, refused
+        assert f"another supervisor (pid {supervisor.process.pid}) is at work" in refused.err
+        end = story.wait_end()
+        assert end["state"] == "succeeded", end
+        died = [one.name for one in events.all() if one.action == "die"]
+    assert len(died) == len(set(died)) == len(before), died
+    assert running(lab, project) == before
+    assert supervisor.ctl("recover", "--standalone", "--yes", env=elsewhere).code == 0

@@ -5,12 +5,15 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "holders/holders.h"
+#include "playbooks/stack_lock.h"
 #include "tests/fake/world.h"
 #include "tests/unit/pg_fixture.h"
 #include "tests/unit/unit.h"
 
 #include <signal.h>
 #include <stdio.h>
+
+enum { LOCK_PATIENCE_MS = 300 };
 
 static struct loop *loop;
 static struct world world;
@@ -22,6 +25,7 @@ static struct playbook_set *playbooks;
 static struct timer *guard;
 static char folder[32];
 static char *path;
+static char lock_scope[32]; /* nobody else's: the world's containers are the same in every test */
 
 /* --- around each test --------------------------------------------------------------------------
  */
@@ -61,7 +65,9 @@ static void begin_life(const char *journal_path)
                                            .docker = world.docker,
                                            .reach = reach,
                                            .journal = journal,
-                                           .holders = holders};
+                                           .holders = holders,
+                                           .lock_scope = lock_scope,
+                                           .lock_patience_ms = LOCK_PATIENCE_MS};
     runner = runner_new(&options);
     runner_configure(runner, playbooks, &selector);
 }
@@ -78,6 +84,7 @@ static void set_up(void)
     snprintf(folder, sizeof folder, "/tmp/run-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     path = mem_printf("%s/journal.db", folder);
+    snprintf(lock_scope, sizeof lock_scope, "test-run-%d", (int)getpid());
     holders = holders_cache_new(loop);
     world_open(&world, loop);
     world.on_event = on_event;
@@ -607,6 +614,45 @@ START_TEST(an_abort_during_a_stop_starts_again_what_was_stopped)
 }
 END_TEST
 
+/* --- other supervisors --------------------------------------------------------------------------
+ */
+
+/* As another supervisor's run does; gives what is closed at its end, or -1 where one is at work. */
+static int lock_stack(void)
+{
+    const struct stack_lock_name name = {.scope = lock_scope,
+                                         .database = "shop_db_1",
+                                         .project = "shop",
+                                         .docker_host = "unix:///nowhere"};
+    int fd = -1;
+    struct err e;
+    if (stack_lock_take(&name, &fd, &e) != 0)
+        ck_assert_int_eq(e.code, ERR_CONFLICT);
+    return fd;
+}
+
+START_TEST(a_request_beside_the_run_of_another_supervisor_is_refused)
+{
+    struct asked asked;
+    CLEANUP_FREE char *who = mem_printf("another supervisor (pid %d)", (int)getpid());
+    int fd = lock_stack();
+    ask("bounce", NULL, &asked);
+    while (!asked.told)
+        turn();
+    ck_assert_int_eq(asked.e.code, ERR_CONFLICT);
+    unit_assert_has(asked.e.text, who);
+    ck_assert_int_eq(runner_present(runner), 0);
+    ck_assert_int_eq(world_find(&world, "web")->stops, 0);
+    close(fd);
+    start("bounce");
+    ck_assert_int_eq(lock_stack(), -1); /* and the other is kept off as long as ours is at work */
+    await_end();
+    fd = lock_stack();
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+}
+END_TEST
+
 /* --- other lives -------------------------------------------------------------------------------
  */
 
@@ -757,6 +803,69 @@ START_TEST(a_run_too_old_is_wound_up)
     assert_results(record, "stop:shop_web_1 failed, start:shop_web_1 done, "
                            "wait-healthy:shop_web_1 done");
     ck_assert_int_eq(world_find(&world, "web")->stops, 1); /* only that of the run before */
+    assert_up("web");
+    json_decref(record);
+}
+END_TEST
+
+static void on_lock_left(void *data)
+{
+    close(*(int *)data);
+}
+
+/* What the other has brought back is not taken down once more. */
+START_TEST(a_run_that_comes_back_beside_another_supervisors_waits_and_is_wound_up)
+{
+    int64_t run = unfinished_run(1000, NULL);
+    int stops = world_find(&world, "web")->stops;
+    world_exit(&world, world_find(&world, "web"), 0);
+    int fd = lock_stack();
+    struct timer *leave = timer_new(loop, on_lock_left, &fd);
+    timer_start(leave, LOCK_PATIENCE_MS / 2);
+    ck_assert(resume());
+    await_end();
+    timer_free(leave);
+    json_t *record = record_of(run);
+    ck_assert(has_entry(record, "note", "is at work on this stack: its end is waited for"));
+    ck_assert(!has_entry(record, "note", "all the same"));
+    assert_end(record, "failed", 0);
+    unit_assert_has(json_text_at(end_of(record), "text", ""), "another supervisor was at work");
+    ck_assert_int_eq(world_find(&world, "web")->stops, stops);
+    assert_up("web");
+    json_decref(record);
+}
+END_TEST
+
+START_TEST(what_is_owed_is_started_also_beside_another_supervisor_that_goes_on)
+{
+    int64_t run = unfinished_run(1000, NULL);
+    world_exit(&world, world_find(&world, "web"), 0);
+    int fd = lock_stack();
+    ck_assert(resume());
+    await_end();
+    close(fd);
+    json_t *record = record_of(run);
+    assert_end(record, "failed", 0);
+    ck_assert(has_entry(record, "note", "what is owed is started all the same"));
+    assert_up("web");
+    json_decref(record);
+}
+END_TEST
+
+START_TEST(a_run_that_waits_for_another_supervisor_is_left_to_the_next_life)
+{
+    int64_t run = unfinished_run(1000, NULL);
+    world_exit(&world, world_find(&world, "web"), 0);
+    int fd = lock_stack();
+    ck_assert(resume());
+    drain();
+    close(fd);
+    end_life();
+    begin_life(path);
+    ck_assert(resume());
+    await_end();
+    json_t *record = record_of(run);
+    assert_end(record, "succeeded", 0);
     assert_up("web");
     json_decref(record);
 }
@@ -1363,6 +1472,10 @@ UNIT_MAIN_WITH(
     verify_says_what_is_missing, verify_waits_until_it_holds_for_long_enough,
     an_abort_during_a_stop_starts_again_what_was_stopped,
     a_daemon_that_ends_lets_a_stop_end_and_the_next_carries_on,
+    a_request_beside_the_run_of_another_supervisor_is_refused,
+    a_run_that_comes_back_beside_another_supervisors_waits_and_is_wound_up,
+    what_is_owed_is_started_also_beside_another_supervisor_that_goes_on,
+    a_run_that_waits_for_another_supervisor_is_left_to_the_next_life,
     an_action_without_a_result_is_done_again, a_run_too_old_is_wound_up,
     a_clock_that_was_set_back_between_two_lives_makes_no_run_take_less_than_nothing,
     a_stop_begun_before_an_abort_and_the_end_of_the_daemon_is_made_good,

@@ -50,7 +50,8 @@ START_TEST(the_second_one_is_told_who_holds_it)
     CLEANUP_FREE char *holder = mem_printf("(pid %d)", (int)getpid());
     unit_assert_has(e.text, path);
     unit_assert_has(e.text, holder);
-    unit_assert_has(e.hint, "--state-dir");
+    unit_assert_has(e.hint, "without --standalone");
+    unit_assert_lacks(e.hint, "--state-dir"); /* it would lead to a second run on the same stack */
     ck_assert_int_eq(second, -1);
     close(fd);
     ck_assert_int_eq(state_dir_lock(path, &second, &e), 0);
