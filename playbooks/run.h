@@ -99,12 +99,22 @@ uint64_t runner_follow(struct runner *runner, int64_t run, runner_entry_fn on_en
                        struct err *e);
 void runner_unfollow(struct runner *runner, uint64_t handle);
 
+/* How a run ended. */
+struct run_end {
+    int64_t run;
+    const char *state; /* its last word: "succeeded", "failed", "aborted" */
+    const char *text;  /* the outcome in a sentence */
+    const char *playbook, *project, *trigger, *requester;
+    const json_t *left_stopped; /* texts: "shop_web_1 (exited, exit code 1)" */
+    bool resumed;
+};
+
 /* Told of every run, whoever asked for it: when it is in the journal (began; a run carried on from
- * an earlier life too), and after it has ended, with its last word ("succeeded", "failed",
- * "aborted"). The watcher is borrowed. */
+ * an earlier life too), and after it has ended. The watcher is borrowed; the end is, for the call.
+ */
 struct runner_watcher {
     void (*began)(void *data, int64_t run, const struct plan *plan, const char *trigger);
-    void (*ended)(void *data, int64_t run, const char *state);
+    void (*ended)(void *data, const struct run_end *end);
 };
 void runner_watch(struct runner *runner, const struct runner_watcher *watcher, void *data);
 

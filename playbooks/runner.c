@@ -121,20 +121,33 @@ int runner_abort(struct runner *runner, int64_t id, const char *requester, struc
     return 0;
 }
 
+static void tell_watcher(const struct runner *runner, const struct run *run)
+{
+    const struct run_end end = {.run = run->id,
+                                .state = story_state(run),
+                                .text = run->outcome,
+                                .playbook = run->plan->playbook->name,
+                                .project = run->plan->project,
+                                .trigger = run->trigger,
+                                .requester = run->requester,
+                                .left_stopped = run->left_stopped,
+                                .resumed = run->resumed};
+    if (runner->watcher)
+        runner->watcher->ended(runner->watcher_data, &end);
+}
+
 void runner_ended(struct runner *runner)
 {
     struct run *run = runner->run;
     bool ended = run && run->phase == RUN_ENDED;
-    int64_t id = run ? run->id : 0;
-    const char *state = ended ? story_state(run) : NULL; /* a word that outlives the run */
+    runner->run = NULL; /* whoever is told of its end may ask for the next */
     if (run) {
-        runner->run = NULL;
         followers_end(runner->followers, !ended);
-        run_free(run);
         runner__unlock(runner);
     }
-    if (ended && runner->watcher)
-        runner->watcher->ended(runner->watcher_data, id, state);
+    if (ended)
+        tell_watcher(runner, run);
+    run_free(run);
     if (runner->opening && opening_is_behind(runner->opening)) {
         opening_load(runner->opening); /* whoever is told of its outcome goes on from there */
         return;

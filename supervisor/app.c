@@ -236,17 +236,18 @@ static void on_run_began(void *data, int64_t run, const struct plan *plan, const
         autopilot_run_began(app->autopilot, run, plan, trigger);
 }
 
-static void on_run_ended(void *data, int64_t run, const char *state)
+static void on_run_ended(void *data, const struct run_end *end)
 {
     struct app *app = data;
     app->resuming = false;
-    tally_run_ended(app->tally, state, clock_wall_ms());
+    tally_run_ended(app->tally, end->state, clock_wall_ms());
     reach_wake_lifeline(app->reach);
     app_look(app);
     if (!app->autopilot)
         return;
     lookout_run_ended(app->lookout, app->run_disrupts); /* before anything is decided on it */
-    autopilot_run_ended(app->autopilot, run, state);
+    news_run_ended(app->news, end);
+    autopilot_run_ended(app->autopilot, end->run, end->state);
 }
 
 static const struct runner_watcher run_watcher = {.began = on_run_began, .ended = on_run_ended};

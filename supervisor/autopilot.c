@@ -10,8 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#define TRIGGER "policy"
-
 /* --- time ---------------------------------------------------------------------------------------
  */
 
@@ -155,7 +153,7 @@ static void launch_run(struct launch *launch)
 {
     const struct run_request request = {.playbook = launch->playbook,
                                         .options = launch->params,
-                                        .trigger = TRIGGER,
+                                        .trigger = AUTOPILOT_TRIGGER,
                                         .requester = launch->requester};
     runner_start(launch->autopilot->options.runner, &request, on_run_started, launch);
 }
@@ -255,7 +253,7 @@ void autopilot_run_began(struct autopilot *autopilot, int64_t run, const struct 
 {
     if (!autopilot->engine)
         return; /* of an earlier life: autopilot_resumed tells */
-    if (strcmp(trigger, TRIGGER) == 0 && autopilot->flight.decision) {
+    if (strcmp(trigger, AUTOPILOT_TRIGGER) == 0 && autopilot->flight.decision) {
         autopilot->flight.run = run;
         autopilot__record_run(autopilot, autopilot->flight.decision, run);
     } else {

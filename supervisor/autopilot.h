@@ -19,6 +19,8 @@
 #include "policies/decide.h"
 #include "watch/feed.h"
 
+#define AUTOPILOT_TRIGGER "policy" /* of the runs that it asks for */
+
 struct autopilot;
 
 struct autopilot_options {

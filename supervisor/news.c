@@ -1,11 +1,14 @@
 /* See news.h. */
 #include "supervisor/news.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "supervisor/autopilot.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 struct news {
     struct journal *journal;
@@ -123,6 +126,52 @@ void news_decision(struct news *news, const struct decision *decision, const cha
         .decision = decision->id,
         .run = run,
         .values = decision->values,
+        .at_wall_ms = clock_wall_ms(),
+    };
+    notify_send(news->notify, &event);
+}
+
+/* --- the end of a run ---------------------------------------------------------------------------
+ */
+
+static char *sentence_of(const struct run_end *end)
+{
+    enum { SENTENCE_MAX = 4096 };
+    json_t *left;
+    size_t i;
+    struct buf out;
+    buf_init(&out, SENTENCE_MAX);
+    buf_printf(&out, "run %" PRId64 " (%s, asked for by %s)%s", end->run, end->playbook,
+               end->requester,
+               end->resumed ? " was carried on after the supervisor had ended, and" : "");
+    if (json_array_size(end->left_stopped) == 0)
+        buf_printf(&out, " failed: %s", end->text);
+    json_array_foreach(end->left_stopped, i, left)
+    {
+        buf_printf(&out, "%s%s", i ? ", " : " left stopped: ", json_string_value(left));
+    }
+    buf_puts(&out, "; a person is needed");
+    return buf_take(&out);
+}
+
+void news_run_ended(struct news *news, const struct run_end *end)
+{
+    bool is_policys = strcmp(end->trigger, AUTOPILOT_TRIGGER) == 0;
+    bool failed_unheard = end->resumed && !is_policys && strcmp(end->state, "failed") == 0;
+    if (json_array_size(end->left_stopped) == 0 && !failed_unheard)
+        return;
+    /* One whose end the disk refused is carried on, and ends, once more: the key tells it is known.
+     */
+    CLEANUP_FREE char *key = mem_printf("run-%" PRId64, end->run);
+    CLEANUP_FREE char *sentence = sentence_of(end);
+    const struct notify_event event = {
+        .key = key,
+        .kind = "handed-over",
+        .severity = "critical",
+        .sentence = sentence,
+        .project = end->project,
+        .playbook = end->playbook,
+        .run = end->run,
         .at_wall_ms = clock_wall_ms(),
     };
     notify_send(news->notify, &event);

@@ -1,9 +1,13 @@
-"""test-notify: whoever is to be told hears of it before there is anything to tell."""
+"""Whoever is to be told hears of it: by a trial before there is anything to tell, and of runs that
+leave something to a person, whoever had asked for them."""
 
 import signal
+import socket
+from contextlib import contextmanager
 
 import pytest
 from autopilot import Pager
+from checks import QUICK_RECOVER
 from lab import wait_until
 
 NOBODY_THERE = "http://127.0.0.1:9/"  # discard: nobody has listened there for decades
@@ -58,3 +62,69 @@ def test_a_trial_under_way_does_not_hold_up_the_end_of_the_daemon(ports, supervi
     assert supervisor.stop(signal.SIGTERM, timeout=15) == 0
     _, err = command.communicate(timeout=10)
     assert command.returncode != 0 and err, "whoever asked is answered"
+
+
+# ---- runs that leave something to a person -------------------------------------------------------
+
+@contextmanager
+def port_taken(lab, project):
+    """Somebody has the port that web publishes: it cannot be started."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        wait_until(lambda: _bound(other, lab.port(project)), 10, "the port to be free")
+        other.listen()
+        yield
+
+
+def _bound(other, port):
+    try:
+        other.bind(("127.0.0.1", port))
+        return True
+    except OSError:
+        return False
+
+
+def _mend(lab, project):
+    assert lab.docker("start", lab.container(project, "web")).returncode == 0
+    lab.wait_healthy(project)
+
+
+def test_what_a_persons_run_leaves_stopped_is_told_once(lab, ports, supervisor, pager):
+    supervisor.configure(f"stack: {ports}\n{QUICK_RECOVER}{pager.configuration('handed-over')}")
+    supervisor.start()
+    web = lab.container(ports, "web")
+    story = supervisor.begin()
+    story.wait_action(f"stop:{web}", "done")
+    with port_taken(lab, ports):
+        end = story.wait_end()
+    assert [left.split(" ")[0] for left in end["left_stopped"]] == [web], end
+    wait_until(lambda: pager.events() == ["handed-over"], 10, "it to be told")
+    told = pager.told()[0]
+    assert told["severity"] == "critical" and told["run"] == story.run and told["stack"] == ports
+    assert f"run {story.run} (recover, asked for by" in told["sentence"], told
+    assert f"left stopped: {web} (" in told["sentence"] and "a person" in told["sentence"], told
+
+    # The next life has nothing to add, and a run that ends well leaves nothing to anybody.
+    assert supervisor.stop() == 0
+    _mend(lab, ports)
+    supervisor.start()
+    assert supervisor.ctl("recover", "--yes").code == 0
+    assert supervisor.ctl("test-notify").code == 0
+    assert pager.events() == ["handed-over", "test"]
+
+
+def test_a_run_that_is_carried_on_and_fails_is_told(lab, ports, supervisor, pager):
+    """Whoever had asked for it hung up when the daemon died."""
+    supervisor.configure(f"stack: {ports}\n{QUICK_RECOVER}{pager.configuration('handed-over')}")
+    supervisor.start()
+    web = lab.container(ports, "web")
+    story = supervisor.begin()
+    story.wait_action(f"stop:{web}", "done")
+    supervisor.stop(signal.SIGKILL)
+    with port_taken(lab, ports):
+        supervisor.start()
+        supervisor.follow(story.run).wait_end()
+    wait_until(lambda: pager.events() == ["handed-over"], 10, "it to be told")
+    sentence = pager.told()[0]["sentence"]
+    assert "was carried on after the supervisor had ended" in sentence and web in sentence, sentence
+    _mend(lab, ports)

@@ -1,10 +1,13 @@
 """recover and clean with no daemon running: the same, in the command's own process."""
 
 import signal
+import socket
 
 import pytest
+from autopilot import WATCHFUL, act, runs, wait_decision
 from checks import (QUICK_RECOVER, assert_clean_shutdown, assert_order, exhaust, postgres_log,
                     running)
+from lab import wait_until
 
 
 def test_a_stack_comes_back_without_a_daemon(lab, stack, supervisor):
@@ -103,3 +106,30 @@ def test_a_state_directory_of_its_own_makes_no_second_run_on_a_stack(lab, stack,
     assert len(died) == len(set(died)) == len(before), died
     assert running(lab, project) == before
     assert supervisor.ctl("recover", "--standalone", "--yes", env=elsewhere).code == 0
+
+
+ON_ALERT = """
+policies:
+  - name: bloated
+    on_alert: PostgresNeedsRestart
+    ladder:
+      - run: restart-database
+        within: 60s
+"""
+
+
+@pytest.mark.long
+def test_a_policys_run_beside_another_supervisors_is_due_again(lab, stack, supervisor):
+    project = stack("ports")
+    act(supervisor, WATCHFUL + ON_ALERT)
+    with socket.socket(socket.AF_UNIX) as other:  # as another supervisor's run would
+        other.bind(f"\0stack-supervisor/{lab.inspect(lab.postgres(project))['Id']}")
+        other.listen()
+        supervisor.api("POST", "/v1/alerts", {"version": "4", "status": "firing", "alerts": [
+            {"status": "firing", "labels": {"alertname": "PostgresNeedsRestart"}}]})
+        wait_decision(supervisor, 30, policy="bloated", decision="run")
+        wait_until(lambda: supervisor.log().count("is at work on this stack") >= 2, 30,
+                   "it to be refused, and once more")
+        assert runs(supervisor) == []
+    wait_until(lambda: [one["state"] for one in runs(supervisor)] == ["succeeded"], 60,
+               f"the run to be made good:\n{supervisor.log()}")
