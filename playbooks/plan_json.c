@@ -30,7 +30,18 @@ const char *action_kind_name(enum action_kind kind)
 /* --- sentences ---------------------------------------------------------------------------------
  */
 
-static char *clean_text(const struct step *step)
+/* Adds "; only of roles app, web" to `text`, where there are such names. Takes `text`. */
+static char *with_names(char *text, const char *lead, char *const *names)
+{
+    for (size_t i = 0; names && names[i]; i++) {
+        char *longer = mem_printf("%s%s%s", text, i ? ", " : lead, names[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static char *clean_ages(const struct step *step)
 {
     char idle[DURATION_MAX];
     char transaction[DURATION_MAX];
@@ -41,6 +52,19 @@ static char *clean_text(const struct step *step)
                       step->idle_in_transaction_ms < 0
                           ? "never"
                           : duration_text(step->idle_in_transaction_ms, transaction));
+}
+
+static char *clean_text(const struct step *step)
+{
+    char *text = clean_ages(step);
+    text = with_names(text, "; only of containers ", step->containers);
+    text = with_names(text, "; only of applications ", step->applications);
+    text = with_names(text, "; only of roles ", step->roles);
+    text = with_names(text, "; only of databases ", step->databases);
+    text = with_names(text, "; only of clients ", step->clients);
+    text = with_names(text, "; never of ", step->protect);
+    char *too[] = {mem_unconst("superusers' too"), NULL};
+    return with_names(text, "; ", step->superusers ? too : NULL);
 }
 
 static char *verify_text(const struct step *step)

@@ -160,11 +160,36 @@ static json_t *clean_settings(const json_t *options, bool selection_taken, struc
     return NULL;
 }
 
+static bool moves(const struct playbook *playbook)
+{
+    static const enum step_kind kinds[] = {STEP_STOP, STEP_START, STEP_RESTART};
+    for (size_t i = 0; i < playbook->step_count; i++)
+        for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+            if (playbook->steps[i].kind == kinds[k])
+                return true;
+    return false;
+}
+
+/* Whoever names a container expects that no other is stopped. A clean step that took the names
+ * would narrow the cleaning alone. */
+static int refuse_selection(const struct playbook *playbook, struct err *e)
+{
+    err_set(
+        e, ERR_INVALID,
+        "playbook %s has no step that takes containers or services: whom it stops is not selected",
+        playbook->name);
+    err_hint(e, "restart-leaker and restart-unhealthy restart only those who are named; clean ends "
+                "only their sessions");
+    return -(int)ERR_INVALID;
+}
+
 static int put_options(const struct playbook *playbook, json_t *source, const json_t *options,
                        struct err *e)
 {
     bool selection = json_object_get(options, "containers") || json_object_get(options, "services");
     bool taken = selection && playbook_selects(playbook);
+    if (selection && !taken && moves(playbook))
+        return refuse_selection(playbook, e);
     if (taken && put_selection(source, options, e) != 0)
         return -(int)ERR_INVALID;
     json_t *settings = clean_settings(options, taken, e);

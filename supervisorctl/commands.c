@@ -22,7 +22,8 @@ static const struct ctl_command commands[] = {
      "On a terminal it shows the plan and asks; elsewhere it runs at once. Then it shows what\n"
      "happens. Ctrl-C leaves the run to the daemon; with --standalone, it asks the run to wind up\n"
      "(start again what it stopped). When a run of the same playbook is under way, it joins it.\n"
-     "--container and --service say whom restart-leaker, restart-unhealthy and the like act on.\n",
+     "--container and --service say whom restart-leaker, restart-unhealthy and the like act on;\n"
+     "a playbook that has no such choice refuses them.\n",
      0, 1,
      OPTION_BIT(OPTION_PLAN) | RUN_OPTIONS | OPTION_BIT(OPTION_CONTAINER) |
          OPTION_BIT(OPTION_SERVICE),

@@ -83,8 +83,10 @@ def test_a_selection_that_makes_no_sense_is_refused(lab, replicas, quick):
     assert typo.code == 2 and f"did you mean '{replicas}_worker_2'?" in typo.err, typo
     database = quick.ctl("recover", "restart-leaker", "--service", "postgres", "--yes")
     assert database.code == 5 and "it is the database" in database.err, database
-    other = quick.ctl("recover", "restart", "--container", "worker", "--yes")
-    assert other.code == 2 and "no step that takes containers" in other.err, other
+    for playbook in ("recover", "restart"):
+        other = quick.ctl("recover", playbook, "--container", "worker", "--yes")
+        assert other.code == 2 and "no step that takes containers" in other.err, other
+        assert "restart-leaker" in other.err, other
     with pytest.raises(Refusal) as refused:
         quick.api("GET", "/v1/plan?playbook=restart-leaker")
     assert refused.value.status == 400 and '"containers"' in refused.value.hint

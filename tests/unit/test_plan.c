@@ -1083,6 +1083,34 @@ END_TEST
 /* --- sentences ---------------------------------------------------------------------------------
  */
 
+/* Whom a clean is limited to is part of what is shown before it is done. */
+START_TEST(a_cleans_sentence_says_whom_it_means)
+{
+    static const struct {
+        const char *settings;
+        const char *text;
+    } sentences[] = {
+        {"{containers: [a, b]}", "end sessions idle > 1m00s, idle in transaction > 1m00s; only of "
+                                 "containers a, b"},
+        {"{all: yes, roles: [app], databases: ['shop*'], clients: ['10.0.0.1']}",
+         "end every ordinary session; only of roles app; only of databases shop*; only of clients "
+         "10.0.0.1"},
+        {"{idle: 10s, applications: [web], protect: [report, cron], superusers: yes}",
+         "end sessions idle > 10.0s, idle in transaction > 1m00s; only of applications web; never "
+         "of report, cron; superusers' too"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(sentences); i++) {
+        CLEANUP_FREE char *steps = mem_printf("- clean: %s\n", sentences[i].settings);
+        struct project p = {0};
+        put_database(&p);
+        struct plan *plan = make_plan(&p, steps);
+        CLEANUP_FREE char *text = action_text(find(plan, "clean"));
+        ck_assert_str_eq(text, sentences[i].text);
+        plan_unref(plan);
+    }
+}
+END_TEST
+
 START_TEST(every_action_has_a_sentence)
 {
     struct project p = {0};
@@ -1154,4 +1182,5 @@ UNIT_MAIN("plan", apps_stop_against_the_dependencies_and_start_along_them,
           without_a_pooler_nothing_is_paused_and_that_is_said,
           a_step_may_be_for_stacks_with_or_without_a_pooler,
           what_is_held_off_and_never_let_go_is_let_go_at_the_end,
-          what_was_not_held_off_is_not_let_go, every_action_has_a_sentence)
+          what_was_not_held_off_is_not_let_go, every_action_has_a_sentence,
+          a_cleans_sentence_says_whom_it_means)

@@ -674,9 +674,40 @@ START_TEST(names_that_are_none_are_refused)
         ck_assert_int_eq(e.code, ERR_INVALID);
     }
     ck_assert_ptr_null(with_clean("- restart: apps\n", "{'services':['web']}", &e));
+    unit_assert_has(e.text, "no step that takes containers or services");
+    ck_assert_ptr_null(with_clean("- verify: {services: healthy}\n", "{'services':['web']}", &e));
+    unit_assert_has(e.text, "no step that takes containers or services");
+    ck_assert_ptr_null(with_clean("- checkpoint: database\n", "{'containers':['web']}", &e));
     unit_assert_has(e.text, "neither a selected one nor clean");
     ck_assert_ptr_null(with_clean("- restart: selected\n", "{'idle':'5s'}", &e));
     unit_assert_has(e.text, "no clean step to take options");
+}
+END_TEST
+
+/* A clean among its steps must not make a narrow request of a whole recovery. */
+START_TEST(who_is_named_is_not_who_else_is_moved)
+{
+    struct err e;
+    static const char *const playbooks[] = {
+        "- stop: apps\n- clean: {idle: 1m}\n- start: apps\n",
+        "- clean: {idle: 1m}\n- restart: database\n",
+        "- restart: apps\n",
+    };
+    static const char *const options[] = {"{'services':['web']}", "{'containers':'web_1'}"};
+    for (size_t i = 0; i < ARRAY_SIZE(playbooks); i++) {
+        for (size_t k = 0; k < ARRAY_SIZE(options); k++) {
+            ck_assert_ptr_null(with_clean(playbooks[i], options[k], &e));
+            ck_assert_int_eq(e.code, ERR_INVALID);
+            unit_assert_has(e.text, "playbook p has no step that takes containers or services");
+            unit_assert_has(e.hint, "restart-leaker");
+        }
+    }
+    struct playbook *p = with_clean(playbooks[0], "{'idle':'5s'}", &e); /* no name: as ever */
+    ck_assert_int_eq(p->steps[1].idle_ms, 5000);
+    playbook_unref(p);
+    p = with_clean("- block: apps\n- clean: {}\n- unblock: apps\n", options[1], &e);
+    assert_names(p->steps[1].containers, "web_1"); /* nobody is moved */
+    playbook_unref(p);
 }
 END_TEST
 
@@ -692,4 +723,4 @@ UNIT_MAIN("playbook", a_list_of_steps_is_a_playbook, a_map_has_a_description_too
           options_select_containers_and_services,
           options_take_the_place_of_what_a_playbook_selects_itself,
           where_nothing_is_selected_the_names_are_cleans, each_step_takes_its_own_options,
-          names_that_are_none_are_refused)
+          names_that_are_none_are_refused, who_is_named_is_not_who_else_is_moved)
