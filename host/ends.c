@@ -70,17 +70,45 @@ static void on_client_connection(void *data, const struct host__connection *conn
         found->link->peer = inode;
 }
 
-static void search_namespace(struct host__look *look, struct namespaces *seen, int pid)
+static int search_namespace(struct host__look *look, struct namespaces *seen, int pid)
 {
     struct searching searching = {.look = look, .inside = seen->count == 0};
     if (pid > 0 && !host__is_late(look) && is_new(seen, host__proc_network(look->proc, pid)))
-        host__proc_connections(look->proc, pid, on_client_connection, &searching);
+        return host__proc_connections(look->proc, pid, on_client_connection, &searching);
+    return 0;
+}
+
+/* The client is not found, and the network that it should be in was not shown. Where that was shown
+ * and has no such connection, this is the kernel's word, and no address says anything else. */
+static void leave_tcp_unseen(struct host__look *look)
+{
+    for (size_t i = 0; i < look->query->session_count; i++) {
+        struct host__link *link = &look->links[i];
+        if (!link->inode || link->local || link->peer || !link->dark)
+            continue;
+        link->unseen = true;
+        host__say_hidden(look, 0);
+    }
+}
+
+static void search_namespaces(struct host__look *look)
+{
+    enum { INIT = 1 }; /* it lives in the host's namespace */
+    struct namespaces seen = {0};
+    search_namespace(look, &seen, look->query->server_pid);
+    for (size_t i = 0; i < look->query->session_count; i++) {
+        struct host__link *link = &look->links[i];
+        const int near = look->query->sessions[i].near_pid;
+        if (link->inode && !link->peer)
+            link->dark =
+                host__is_hidden(look, search_namespace(look, &seen, near > 0 ? near : INIT));
+    }
+    search_namespace(look, &seen, INIT);
+    free(seen.numbers);
 }
 
 void host__find_tcp_peers(struct host__look *look)
 {
-    enum { INIT = 1 }; /* it lives in the host's namespace */
-    struct namespaces seen = {0};
     int problem =
         host__proc_connections(look->proc, look->query->server_pid, on_server_connection, look);
     if (problem == -EACCES || problem == -EPERM)
@@ -88,12 +116,8 @@ void host__find_tcp_peers(struct host__look *look)
     if (look->mirror_count == 0)
         return;
     qsort(look->mirrors, look->mirror_count, sizeof *look->mirrors, by_connection);
-    search_namespace(look, &seen, look->query->server_pid);
-    for (size_t i = 0; i < look->query->session_count; i++)
-        if (look->links[i].inode && !look->links[i].peer)
-            search_namespace(look, &seen, look->query->sessions[i].near_pid);
-    search_namespace(look, &seen, INIT);
-    free(seen.numbers);
+    search_namespaces(look);
+    leave_tcp_unseen(look);
 }
 
 /* --- Unix sockets: the two ends ---------------------------------------------------------------
@@ -112,10 +136,15 @@ static void take_unix_socket(struct host__look *look, const struct host__unix_so
     link->fd = socket->fd;
 }
 
+/* problem: of entering the others' namespaces; 0: not all of them are shown. */
 static void leave_unix_unseen(struct host__look *look, int problem)
 {
     for (size_t i = 0; i < look->query->session_count; i++)
         look->links[i].unseen |= look->links[i].local && !look->links[i].inode;
+    if (problem == 0) {
+        host__say_hidden(look, 0);
+        return;
+    }
     err_set(look->e, problem == -EPERM ? ERR_PERMISSION : ERR_FAILED,
             "host: ask for the Unix sockets of other network namespaces: %s", strerror(-problem));
     if (problem == -EPERM)
@@ -152,14 +181,18 @@ void host__find_unix_peers(struct host__look *look)
 {
     struct namespaces seen = {0};
     int refused = 0;
+    bool dark = look->narrowed;
     for (size_t i = 0; i < look->process_count && !host__is_late(look); i++) {
         int pid = look->processes[i].pid;
-        uint64_t number = count_unix_left(look) > 0 ? host__proc_network(look->proc, pid) : 0;
+        if (count_unix_left(look) == 0)
+            break;
+        uint64_t number = host__proc_network(look->proc, pid);
+        dark |= number == 0 && host__is_hidden(look, -errno);
         int problem = number != 0 && is_new(&seen, number) ? ask_namespace(look, pid) : 0;
         if (problem == -EPERM)
             refused = problem;
     }
-    if (refused && count_unix_left(look) > 0)
+    if ((refused || dark) && count_unix_left(look) > 0)
         leave_unix_unseen(look, refused);
     free(seen.numbers);
 }

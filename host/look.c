@@ -77,10 +77,13 @@ static int list_processes(struct host__look *look)
     int problem = host__proc_pids(look->proc, &pids, &count);
     if (problem)
         return err_set(look->e, ERR_FAILED, "host: list the processes: %s", strerror(-problem));
+    look->narrowed = true;
     for (size_t i = 0; i < count && !host__is_late(look); i++) {
+        enum { INIT = 1 };
         char id[HOST__ID_MAX];
         struct host__process *process = MEM_PUSH(look->processes, look->process_count);
         process->pid = pids[i];
+        look->narrowed &= pids[i] != INIT;
         if (host__proc_container(look->proc, pids[i], id) != HOST__CONTAINER)
             continue;
         process->server = strcmp(id, look->query->server_container) == 0;
@@ -126,10 +129,17 @@ static bool on_backend_socket(void *data, int fd, uint64_t inode)
     return true;
 }
 
+bool host__is_hidden(const struct host__look *look, int problem)
+{
+    return problem == -EACCES || problem == -EPERM ||
+           (look->narrowed && (problem == -ENOENT || problem == -ESRCH));
+}
+
 void host__say_hidden(struct host__look *look, int problem)
 {
+    const bool shown = problem == -EACCES || problem == -EPERM;
     err_set(look->e, ERR_PERMISSION, "host: look at the sockets of other processes: %s",
-            strerror(-problem));
+            shown ? strerror(-problem) : "/proc does not show them");
     err_hint(look->e, "run as root, or give CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH: until then "
                       "sessions are told apart by address alone");
 }
@@ -143,7 +153,7 @@ static void collect_backends(struct host__look *look)
             continue;
         link->start = host__proc_start(look->proc, link->pid);
         int problem = host__proc_sockets(look->proc, link->pid, on_backend_socket, &collecting);
-        link->unseen = problem == -EACCES || problem == -EPERM;
+        link->unseen = problem == -EACCES || problem == -EPERM; /* it was shown just now */
         if (link->unseen)
             host__say_hidden(look, problem);
     }

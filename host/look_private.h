@@ -18,6 +18,7 @@ struct host__link {
     int fd;         /* the server's end, */
     uint64_t inode; /* 0: not found */
     uint64_t peer;  /* the client's end; 0: not found */
+    bool dark;      /* the network that the client should be in may not be looked at */
     bool unseen;    /* we may not look at something that matters */
 };
 
@@ -55,13 +56,18 @@ struct host__look {
     size_t wanted_count;
     size_t left; /* of those, not resolved yet */
     int pid;     /* the process that is looked at now */
+    /* /proc shows those processes alone that we may look at (hidepid): process 1 is not there. So
+     * who is not found may be hidden. */
+    bool narrowed;
 };
 
 /* look.c: what the others need as well. */
 bool host__is_late(const struct host__look *look);
 void host__sort_sockets(struct host__socket *sockets, size_t count); /* by inode */
 struct host__socket *host__find_socket(struct host__socket *sockets, size_t count, uint64_t inode);
-/* The kernel does not let us look at somebody's sockets: -EACCES, -EPERM. */
+/* Whether a process's files could not be read for want of a right, and not because it has ended. */
+bool host__is_hidden(const struct host__look *look, int problem);
+/* Says so; problem is what the kernel said of the last one, 0: it did not even show it. */
 void host__say_hidden(struct host__look *look, int problem);
 
 /* ends.c: fill in the server's and the client's end of each link. */

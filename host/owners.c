@@ -71,6 +71,6 @@ void host__find_owners(struct host__look *look)
         if (problem == -EACCES || problem == -EPERM)
             hidden = problem;
     }
-    if (hidden)
+    if (hidden || look->narrowed)
         leave_owners_unseen(look, hidden);
 }

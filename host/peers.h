@@ -37,8 +37,8 @@ struct peer_session {
 };
 
 enum peer_kind {
-    PEER_UNSEEN,    /* we may not look, had no time, or the server is not on this machine */
-    PEER_UNKNOWN,   /* looked for, and not found, or not certain */
+    PEER_UNSEEN,    /* we may not look at everything, had no time, or it is not on this machine */
+    PEER_UNKNOWN,   /* looked for, and not found among all there is, or not certain */
     PEER_HOST,      /* a process in no container */
     PEER_CONTAINER, /* a process in this container */
 };

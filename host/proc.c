@@ -78,12 +78,14 @@ uint64_t host__proc_network(int proc, int pid)
 /* --- sockets ----------------------------------------------------------------------------------
  */
 
+/* errno is 0 when it is no socket, or what the kernel said. */
 static bool read_link(int folder, const char *name, uint64_t *ret_inode)
 {
     char link[LINK_MAX_LEN];
     ssize_t len = readlinkat(folder, name, link, sizeof link - 1);
     if (len < 0)
         return false;
+    errno = 0;
     link[len] = '\0';
     return host__link_parse(link, ret_inode);
 }
@@ -100,6 +102,7 @@ int host__proc_sockets(int proc, int pid, host__socket_fn found, void *data)
 {
     uint64_t inode;
     int number;
+    int denied = 0;
     int fd = open_file(proc, pid, "fd", O_DIRECTORY);
     if (fd < 0)
         return fd;
@@ -109,12 +112,17 @@ int host__proc_sockets(int proc, int pid, host__socket_fn found, void *data)
         close(fd);
         return problem;
     }
-    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
-        if (read_number(entry->d_name, &number) && read_link(fd, entry->d_name, &inode) &&
-            !found(data, number, inode))
+    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+        if (!read_number(entry->d_name, &number))
+            continue;
+        bool is_socket = read_link(fd, entry->d_name, &inode);
+        if (!is_socket && errno == EACCES)
+            denied = -EACCES; /* whose user opens the folder may still have to be its tracer */
+        if (is_socket && !found(data, number, inode))
             break;
+    }
     closedir(folder);
-    return 0;
+    return denied;
 }
 
 bool host__proc_holds(int proc, int pid, int fd, uint64_t inode)

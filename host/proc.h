@@ -22,7 +22,8 @@ enum host__membership host__proc_container(int proc, int pid, char out[static HO
 /* The process id in its own namespace, and that one's depth. */
 bool host__proc_inner_pid(int proc, int pid, int *ret_pid, int *ret_depth);
 
-/* The kernel's number of the process's network namespace; 0: it may not be seen. */
+/* The kernel's number of the process's network namespace; 0: it may not be seen; errno says
+ * why. */
 uint64_t host__proc_network(int proc, int pid);
 
 /* Each socket that the process holds; found() returns false to end it. 0 or -errno. */

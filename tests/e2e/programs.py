@@ -150,11 +150,20 @@ class Supervisor:
 
     def become_nobody(self):
         """From here on the programs run without any privilege."""
-        nobody = 65534
-        self.prefix = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
-        os.chown(self.short.name, nobody, nobody)
+        self.become(65534)
+
+    def become(self, user):
+        """The same as the user of this number."""
+        self.prefix = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+        os.chown(self.short.name, user, user)
         self.environment |= {"STACK_SUPERVISOR_STATE_DIR": f"{self.short.name}/state",
                              "STACK_SUPERVISOR_CONFIG": "", "HOME": self.short.name}
+
+    def narrow_proc(self):
+        """From here on /proc shows the programs only the processes that they may look at, as
+        ProtectProc=invisible of the unit does."""
+        narrow = 'mount -t proc -o hidepid=invisible proc /proc && exec "$@"'
+        self.prefix = ["unshare", "--mount", "sh", "-c", narrow, "sh", *self.prefix]
 
     def start(self, *arguments, wait=True):
         """Starts the daemon; returns when its socket answers."""

@@ -1,6 +1,7 @@
 """Which container holds which session: right in every network mode, or unknown, never wrong."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from autopilot import act, observation, wait_observation
@@ -113,6 +114,18 @@ def drop(supervisor, *capabilities):
     supervisor.prefix = ["setpriv", "--bounding-set", names]
 
 
+@pytest.fixture
+def open_engine(lab):
+    """Its socket is anybody's, for a supervisor that is not root."""
+    socket = Path(lab.docker_host.removeprefix("unix://"))
+    modes = {path: path.stat().st_mode & 0o777 for path in (socket, socket.parent)}
+    for path, mode in modes.items():
+        path.chmod(mode | 0o077)
+    yield
+    for path, mode in modes.items():
+        path.chmod(mode)
+
+
 def test_without_rights_addresses_are_all_there_is(stack, supervisor):
     """Unknown where an address does not tell, and the reason is given."""
     stack("joined")
@@ -128,6 +141,31 @@ def test_an_address_of_one_container_is_enough_without_rights(lab, stack, superv
     drop(supervisor, "sys_ptrace", "sys_admin", "dac_override", "dac_read_search")
     supervisor.start()
     expect(supervisor, {"worker": {lab.container(project, "worker"): 2}})
+
+
+def test_a_user_who_is_shown_the_databases_processes_alone(lab, stack, supervisor, open_engine):
+    """999 is often PostgreSQL's number and the supervisor's; its unit hides all other processes."""
+    project = stack("joined")
+    server = lab.inspect(lab.container(project, "postgres"))["State"]["Pid"]
+    supervisor.become(Path(f"/proc/{server}").stat().st_uid)
+    supervisor.narrow_proc()
+    supervisor.start()
+    expect(supervisor, dict.fromkeys(["backend", "side", "inner", "outer"], {"(unknown)": 2}))
+    assert "CAP_SYS_PTRACE" in supervisor.ctl("connections").err
+
+
+@pytest.mark.long
+def test_an_address_tells_whom_proc_hides(lab, stack, supervisor, open_engine):
+    project = stack("five")
+    server = lab.inspect(lab.container(project, "postgres"))["State"]["Pid"]
+    supervisor.become(Path(f"/proc/{server}").stat().st_uid)
+    supervisor.narrow_proc()
+    supervisor.start()
+    expect(supervisor, {"worker": {lab.container(project, "worker"): 2}})
+    lab.leak(project, "worker", pool=6)
+    expect(supervisor, {"worker": {lab.container(project, "worker"): 6}})
+    dry = supervisor.json("clean", "--idle", "0s", "--container", "worker", "--dry-run")
+    assert {one["application"] for one in dry["ended"]} == {"worker"} and len(dry["ended"]) == 6
 
 
 def address(lab, container):

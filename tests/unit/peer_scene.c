@@ -25,6 +25,17 @@ void scene_set_up(void)
     ck_assert_int_eq(chmod(scene_folder, 0755), 0);
     snprintf(scene_proc, sizeof scene_proc, "%s/proc", scene_folder);
     ck_assert_int_eq(mkdir(scene_proc, 0755), 0);
+    /* Process 1 is always there; it holds nothing, whatever the machine's own one does. */
+    CLEANUP_FREE char *init = mem_printf("%s/1", scene_proc);
+    CLEANUP_FREE char *sockets = mem_printf("%s/fd", init);
+    ck_assert_int_eq(mkdir(init, 0755), 0);
+    ck_assert_int_eq(mkdir(sockets, 0755), 0);
+}
+
+void scene_narrow(void)
+{
+    CLEANUP_FREE char *command = mem_printf("rm -rf %s/1", scene_proc);
+    ck_assert_int_eq(system(command), 0);
 }
 
 void scene_tear_down(void)
@@ -184,6 +195,15 @@ void scene_add(struct scene *scene, role_fn role, const char *cgroup)
         .address = scene->port ? "127.0.0.1" : "local",
         .port = scene->port ? scene->clients[i].said : -1,
     };
+}
+
+void scene_part_networks(const struct scene *scene)
+{
+    CLEANUP_FREE char *command =
+        mem_printf("cd %s/%d && rm net && mkdir net && "
+                   "awk '$2 ~ /:%04X$/' /proc/%d/net/tcp > net/tcp",
+                   scene_proc, scene->server.pid, (unsigned)scene->port, scene->server.pid);
+    ck_assert_int_eq(system(command), 0);
 }
 
 void scene_close(struct scene *scene)

@@ -26,6 +26,9 @@ void scene_tear_down(void);
 /* The process is in the container that this says. */
 void scene_put_in(int pid, const char *cgroup);
 
+/* /proc shows only those processes that may be looked at (hidepid): process 1 is gone as well. */
+void scene_narrow(void);
+
 #define ACTOR_NAME "actor"
 
 /* One that plays a role, says a number when it is ready, and lives until it is ended. */
@@ -63,6 +66,9 @@ struct scene {
 void scene_open(struct scene *scene, int port); /* 0: a Unix socket */
 /* A client and its session; cgroup NULL: it is not to be seen at all. */
 void scene_add(struct scene *scene, role_fn role, const char *cgroup);
+/* The server's network shows its own ends alone, as where the clients have networks of their own.
+ */
+void scene_part_networks(const struct scene *scene);
 void scene_close(struct scene *scene);
 
 #endif

@@ -346,6 +346,34 @@ START_TEST(the_process_has_the_last_word)
 }
 END_TEST
 
+/* The server's processes may be looked at and the client's may not: as without any right. */
+START_TEST(who_is_hidden_is_told_by_the_address)
+{
+    struct stage stage = {.loop = loop_new()};
+    struct scene *scene = &stage.scene;
+    stage.cache = holders_cache_new(stage.loop);
+    scene_set_up();
+    scene_narrow();
+    holders__cache_proc(stage.cache, scene_proc);
+    scene_open(scene, scene_listen_tcp());
+    scene_add(scene, be_tcp_client, NULL);
+    scene_add(scene, be_tcp_client, NULL);
+    add_member(&stage.world, "db", SERVER, scene->server.pid, "172.18.0.2", BRIDGE, PAST);
+    add_member(&stage.world, "web", APP, scene->clients[0].pid, "127.0.0.1", BRIDGE, PAST);
+    build(&stage.world);
+    add_session(&stage.world, scene->sessions[0].backend_pid, "127.0.0.1", scene->sessions[0].port,
+                "");
+    /* It was there before the container that has the address now. */
+    add_session(&stage.world, scene->sessions[1].backend_pid, "127.0.0.1", scene->sessions[1].port,
+                "'age': 999999999");
+    CLEANUP_JSON json_t *json = find(stage.loop, stage.cache, &stage.world);
+    expect_holder(json, 0, "shop_web_1", "shop_web_1");
+    expect_holder(json, 1, "", "(unknown)");
+    unit_assert_has(json_text_at(json, "attribution_error/hint", ""), "CAP_SYS_PTRACE");
+    clear_stage(&stage);
+}
+END_TEST
+
 START_TEST(given_up_in_the_middle)
 {
     struct stage stage;
@@ -411,4 +439,5 @@ UNIT_MAIN("holders", an_address_that_one_container_has, an_address_that_says_not
           what_an_address_cannot_tell, what_was_found_is_not_looked_for_again,
           a_new_session_under_an_old_pid, our_own_session_is_no_riddle,
           another_server_is_another_matter, what_cannot_be_found_is_let_be,
-          the_process_has_the_last_word, given_up_in_the_middle, groups_tell_how_much_is_held)
+          the_process_has_the_last_word, given_up_in_the_middle,
+          who_is_hidden_is_told_by_the_address, groups_tell_how_much_is_held)

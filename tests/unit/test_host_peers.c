@@ -1,12 +1,14 @@
 /* Who is at the other end: real processes, sockets and network namespaces. */
 #include "host/look.h"
 #include "host/peers.h"
+#include "host/proc.h"
 
 #include "base/clock.h"
 #include "tests/unit/peer_scene.h"
 #include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -259,6 +261,60 @@ START_TEST(no_right)
 }
 END_TEST
 
+static bool on_socket(void *data, int fd, uint64_t inode)
+{
+    ck_abort_msg("a socket %d in %p: %d", fd, data, (int)inode);
+}
+
+/* The kernel asks for more than the same user where it reads the links of a process's files. */
+START_TEST(a_folder_that_opens_and_tells_nothing)
+{
+    if (geteuid() != 0)
+        return;
+    scene_set_up();
+    CLEANUP_FREE char *folder = mem_printf("%s/1/fd", scene_proc);
+    CLEANUP_FREE char *link = mem_printf("%s/3", folder);
+    ck_assert_int_eq(symlink("socket:[4711]", link), 0);
+    ck_assert_int_eq(chmod(folder, 0744), 0);
+    CLEANUP_CLOSE int proc = open(scene_proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(seteuid(NOBODY), 0);
+    int problem = host__proc_sockets(proc, 1, on_socket, NULL);
+    ck_assert_int_eq(seteuid(0), 0);
+    ck_assert_int_eq(problem, -EACCES);
+    scene_tear_down();
+}
+END_TEST
+
+static void expect_hidden(const struct err *e)
+{
+    ck_assert_int_eq(e->code, ERR_PERMISSION);
+    unit_assert_has(e->hint, "CAP_SYS_PTRACE");
+}
+
+/* Who has the server's own user, and no right beyond, sees its processes under hidepid, and nobody
+ * else's: who is not found may be one of those. */
+START_TEST(a_proc_that_shows_the_server_alone)
+{
+    struct scene scene;
+    struct peer peers[CLIENTS_MAX];
+    struct err e;
+    scene_set_up();
+    scene_narrow();
+    scene_open(&scene, scene_listen_tcp());
+    scene_add(&scene, be_tcp_client, NULL);
+    scene_add(&scene, be_tcp_client, DOCKER(APP));
+    scene_add(&scene, be_tcp_client, DOCKER(APP));
+    scene.sessions[2].port++; /* the backend serves somebody else: that was seen */
+    look(&scene, peers, &e);
+    expect_hidden(&e);
+    expect(&peers[0], PEER_UNSEEN, "");
+    expect(&peers[1], PEER_CONTAINER, APP);
+    expect(&peers[2], PEER_UNKNOWN, "");
+    scene_close(&scene);
+    scene_tear_down();
+}
+END_TEST
+
 /* --- several network namespaces ----------------------------------------------------------------
  */
 
@@ -382,6 +438,59 @@ START_TEST(the_same_addresses_in_two_namespaces)
 }
 END_TEST
 
+START_TEST(a_proc_that_shows_no_client_of_a_unix_socket)
+{
+    struct scene scene;
+    struct peer peers[CLIENTS_MAX];
+    struct err e;
+    if (geteuid() != 0)
+        return;
+    scene_set_up();
+    scene_narrow();
+    scene_open(&scene, scene_listen_unix(".s.PGSQL.5432"));
+    scene_add(&scene, be_distant_client, NULL);
+    look(&scene, peers, &e);
+    expect_hidden(&e);
+    expect(&peers[0], PEER_UNSEEN, "");
+    scene_close(&scene);
+    scene_tear_down();
+}
+END_TEST
+
+/* The client's process, and with it its network namespace, is not there to be seen. */
+START_TEST(a_namespace_that_nobody_shows)
+{
+    struct scene scene;
+    struct peer peers[CLIENTS_MAX];
+    struct err e;
+    CLEANUP_CLOSE int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    scene_set_up();
+    if (leave()) {
+        scene_open(&scene, scene_listen_tcp());
+        scene_add(&scene, be_tcp_client, NULL);
+        scene_add(&scene, be_tcp_client, NULL);
+        ck_assert_int_eq(setns(home, CLONE_NEWNET), 0);
+        struct actor stranger = act(be_bystander, 0);
+        /* From the server's own namespace only its own end is to be seen, as on a bridge. */
+        scene_part_networks(&scene);
+        scene_put_in(stranger.pid, DOCKER(APP));
+        scene.sessions[0].near_pid = INT32_MAX;    /* hidden */
+        scene.sessions[1].near_pid = stranger.pid; /* seen, and it has no such connection */
+        look(&scene, peers, &e);
+        expect(&peers[1], PEER_UNKNOWN, "");
+        expect(&peers[0], PEER_UNKNOWN, ""); /* it may have ended meanwhile */
+        scene_narrow();
+        look(&scene, peers, &e);
+        expect_hidden(&e);
+        expect(&peers[0], PEER_UNSEEN, "");
+        expect(&peers[1], PEER_UNKNOWN, "");
+        end(stranger);
+        scene_close(&scene);
+    }
+    scene_tear_down();
+}
+END_TEST
+
 /* --- the operation -----------------------------------------------------------------------------
  */
 
@@ -448,5 +557,8 @@ UNIT_MAIN("host_peers", clients_on_the_same_loopback, clients_on_a_unix_socket,
           near_containers_or_not, a_session_that_is_another_by_now,
           a_backend_that_is_younger_than_its_session, a_socket_that_is_no_postgres,
           a_client_that_is_gone, a_client_that_is_hidden_from_proc, a_server_on_another_machine,
-          no_time, no_right, a_server_in_another_namespace, a_unix_socket_between_namespaces,
-          the_same_addresses_in_two_namespaces, away_from_the_loop, given_up)
+          no_time, no_right, a_folder_that_opens_and_tells_nothing,
+          a_proc_that_shows_the_server_alone, a_proc_that_shows_no_client_of_a_unix_socket,
+          a_namespace_that_nobody_shows, a_server_in_another_namespace,
+          a_unix_socket_between_namespaces, the_same_addresses_in_two_namespaces,
+          away_from_the_loop, given_up)
