@@ -1,6 +1,8 @@
 /* See mem.h. */
 #include "base/mem.h"
 
+#include "base/nowait.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +10,8 @@
 void mem_exhausted(void)
 {
     static const char message[] = "stack-supervisor: out of memory\n";
-    ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
-    (void)ignored;
+    /* The next life carries on, whether or not somebody reads this. */
+    (void)nowait_write(STDERR_FILENO, message, sizeof message - 1);
     abort();
 }
 

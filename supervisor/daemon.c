@@ -95,7 +95,8 @@ static void daemon_reload(struct daemon *daemon)
         told = "configuration read anew";
     } else {
         log_error("the configuration has errors: the old one stays in force");
-        diag_print(&diags, stderr);
+        CLEANUP_FREE char *errors = diag_format(&diags);
+        log_text(LOG_LEVEL_ERROR, errors);
         app_reload_failed(daemon->app);
         told = "the configuration has errors: the old one stays in force";
     }

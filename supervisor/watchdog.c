@@ -72,6 +72,7 @@ static void on_round(void *data)
     const char *objection = watchdog_objection(&facts);
     complain(watchdog, objection, &facts);
     watchdog->objected = objection;
+    log_catch_up(); /* the one thing that comes round whether or not there is something to log */
     if (!objection)
         sd_alive();
     tell_sentence(watchdog);

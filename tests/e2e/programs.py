@@ -117,6 +117,7 @@ class Supervisor:
         self.socket = Path(self.short.name) / "c.sock"
         self.config_path = self.folder / "supervisor.yaml"
         self.log_path = self.folder / "daemon.log"
+        self.log_end = None  # a descriptor that a daemon logs to in place of the file
         self.environment = {key: value for key, value in os.environ.items()
                             if not key.startswith(("PG", "DOCKER_", "STACK_SUPERVISOR_"))}
         self.environment |= {
@@ -174,7 +175,8 @@ class Supervisor:
 
     def spawn_daemon(self, *arguments):
         """Starts a daemon and gives its process, whatever becomes of it."""
-        with open(self.log_path, "a", encoding="utf-8") as log:
+        with open(self.log_path, "a", encoding="utf-8") as file:
+            log = file if self.log_end is None else self.log_end
             process = subprocess.Popen([*self.prefix, self.binaries / "stack-supervisord",
                                         *arguments],
                                        env=self.environment, stdin=subprocess.DEVNULL,
@@ -250,11 +252,11 @@ class Supervisor:
         assert done.returncode != SANITIZER_EXIT, f"a sanitizer's finding:\n{done.stderr}"
         return Answer(done.returncode, done.stdout, done.stderr)
 
-    def spawn(self, *arguments):
-        """Starts a command and gives its process; it ends with the test."""
+    def spawn(self, *arguments, out=subprocess.PIPE):
+        """Starts a command and gives its process; it ends with the test. `out` is for all it says."""
+        err = subprocess.PIPE if out == subprocess.PIPE else out
         process = subprocess.Popen(self.command(*arguments), env=self.environment,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True)
+                                   stdin=subprocess.DEVNULL, stdout=out, stderr=err, text=True)
         self.processes.append(process)
         return process
 

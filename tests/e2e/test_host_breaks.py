@@ -1,7 +1,8 @@
 """The daemon's own machine gives out in the middle of a recovery: no disk, no descriptors, no memory,
-another time. What ran before runs, and it is told."""
+nobody who reads the log, another time. What ran before runs, and it is told."""
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -12,6 +13,7 @@ from contextlib import closing
 import pytest
 from checks import QUICK_RECOVER, running
 from lab import wait_until
+from unread import Unread
 from watched import Watched, assert_ended_well, well_again
 
 pytestmark = pytest.mark.faults
@@ -282,6 +284,58 @@ def test_no_memory_left_ends_the_daemon_and_the_next_one_carries_on(lab, ports, 
     end = story.wait_end()
     assert end["state"] == "succeeded", end
     assert_ended_well(lab, ports, before, end)
+
+
+# ---- the log -------------------------------------------------------------------------------------
+
+LOG_LINE = re.compile(r"(<\d>|\d{4}-\d\d-\d\dT\S+ (error|warning|info) +)\S.*")
+
+
+@pytest.fixture(params=["pipe", "socket", "terminal"])
+def unread(request, guard):
+    """What the daemon logs to; the socket is as journald's."""
+    one = Unread(request.param)
+    guard.log_end = one.end
+    if request.param == "socket":
+        guard.environment["JOURNAL_STREAM"] = "1:1"
+    yield one
+    guard.end()
+    one.close()
+
+
+def assert_loss_is_told(unread):
+    lines = unread.read().wait("lines of the log lost, as nobody took them: ")
+    assert [line for line in lines if not LOG_LINE.fullmatch(line)] == []
+
+
+def test_a_log_that_nobody_reads_holds_up_no_run(lab, ports, guard, unread):
+    """A frozen collector, a driver that blocks, Ctrl-S."""
+    guard.start()
+    well_again(guard)
+    before = running(lab, ports)
+    with Watched(guard, 60):
+        story = guard.begin()
+        story.wait_action(f"stop:{lab.container(ports, 'web')}", "running")
+        unread.stop()
+        end = story.wait_end()
+        assert end["state"] == "succeeded", end
+        assert_ended_well(lab, ports, before, end)
+    well_again(guard)
+    assert_loss_is_told(unread)
+
+
+def test_a_log_that_nobody_reads_keeps_no_run_from_being_carried_on(lab, ports, guard, unread):
+    guard.start()
+    before = running(lab, ports)
+    story = guard.begin()
+    story.wait_action(f"stop:{lab.container(ports, 'web')}", "done")
+    guard.stop(signal.SIGKILL)
+    unread.stop()
+    guard.start()
+    end = guard.follow(story.run).wait_end()
+    assert end["state"] == "succeeded", end
+    assert_ended_well(lab, ports, before, end)
+    assert_loss_is_told(unread)
 
 
 # ---- the clock -----------------------------------------------------------------------------------
