@@ -94,7 +94,9 @@ static inline void backend_free(struct backend *backend)
  * asked can be done without one (--standalone), for the hint. */
 struct backend *remote_new(const struct ctl_options *options, bool has_other);
 
-/* Opens the state directory, the journal and the engine as the daemon does; 0, or an exit code. */
-int standalone_new(const struct ctl_options *options, struct backend **ret, struct err *e);
+/* Opens the state directory, the journal and the engine as the daemon does; 0, or an exit code.
+ * Each error of the configuration goes to `messages`. */
+int standalone_new(const struct ctl_options *options, FILE *messages, struct backend **ret,
+                   struct err *e);
 
 #endif

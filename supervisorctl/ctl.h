@@ -16,6 +16,7 @@
 #include "supervisorctl/signals.h"
 
 struct backend;
+struct outlet;
 struct question;
 
 struct ctl {
@@ -23,6 +24,7 @@ struct ctl {
     struct backend *backend; /* NULL for a sub-command that needs none */
     FILE *out;
     FILE *messages;
+    struct outlet *outlet;    /* behind these two, with --standalone; else NULL */
     struct print_style style; /* of `out` */
     struct print_style messages_style;
     bool interactive;       /* a person sits there who can be asked */

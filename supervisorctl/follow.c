@@ -4,12 +4,15 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "supervisorctl/backend.h"
+#include "supervisorctl/outlet.h"
 #include "supervisorctl/progress.h"
 #include "supervisorctl/story.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
+
+enum { UNREAD_MAX = 1 << 20 }; /* bytes that nobody has read; beyond it lines are left out */
 
 struct watch {
     struct ctl *ctl;
@@ -35,6 +38,7 @@ static void on_entry(void *data, const json_t *entry)
 {
     struct watch *watch = data;
     const char *type = json_text_at(entry, "type", "");
+    progress_quiet(watch->progress, outlet_held(watch->ctl->outlet) > UNREAD_MAX);
     progress_entry(watch->progress, entry);
     if (strcmp(type, WIRE_ENTRY_PROGRESS) == 0)
         return;
@@ -69,7 +73,9 @@ static enum follow_wish on_tick(void *data)
     struct watch *watch = data;
     struct signals *signals = &watch->ctl->signals;
     signals_read(signals);
-    progress_tick(watch->progress);
+    outlet_pass_on(watch->ctl->outlet);
+    if (outlet_held(watch->ctl->outlet) == 0) /* no picture on top of one that is not seen yet */
+        progress_tick(watch->progress);
     if (signals->interrupts > watch->acted_on) {
         watch->acted_on = signals->interrupts;
         return wind_up(watch, "interrupted");
@@ -171,6 +177,7 @@ int ctl_watch(struct ctl *ctl, int64_t run, const json_t *plan, json_t **ret_ent
                                 .wake_fd = ctl->signals.fd,
                                 .data = &watch};
     int code = ctl->backend->class->follow(ctl->backend, run, &follower, &e);
+    progress_quiet(watch.progress, false);
     progress_tick(watch.progress);
     code = finish(&watch, code, &e);
     signals_close(&ctl->signals);

@@ -1,6 +1,7 @@
 /* supervisorctl: reads the command line, finds the sub-command, gives it what it needs. */
 #include "supervisorctl/backend.h"
 #include "supervisorctl/commands.h"
+#include "supervisorctl/outlet.h"
 
 #include <locale.h>
 #include <unistd.h>
@@ -23,25 +24,36 @@ static int refuse_command(struct ctl *ctl)
     return refuse_line(ctl, &e);
 }
 
+/* 0, or an exit code. */
+static int open_backend(struct ctl *ctl, const struct ctl_command *command)
+{
+    struct err e;
+    if (command->backend == BACKEND_NONE)
+        return 0;
+    if (!ctl->options->standalone) {
+        ctl->backend = remote_new(ctl->options, command->backend == BACKEND_ANY);
+        return 0;
+    }
+    ctl->outlet = outlet_new(&ctl->out, &ctl->messages);
+    int code = standalone_new(ctl->options, ctl->messages, &ctl->backend, &e);
+    return code ? ctl_fail(ctl, code, &e) : 0;
+}
+
 static int run_command(struct ctl *ctl, const struct ctl_command *command)
 {
     const struct ctl_options *options = ctl->options;
-    struct err e;
     if (options->arg_count < command->min_args)
         return ctl_fail_usage(ctl, "%s: an argument is missing", command->name);
     if (options->arg_count > command->max_args)
         return ctl_fail_usage(ctl, "%s: '%s' is one argument too many", command->name,
                               options->args[command->max_args]);
-    if (command->backend != BACKEND_NONE && options->standalone) {
-        int code = standalone_new(options, &ctl->backend, &e);
-        if (code)
-            return ctl_fail(ctl, code, &e);
-    } else if (command->backend != BACKEND_NONE) {
-        ctl->backend = remote_new(options, command->backend == BACKEND_ANY);
-    }
-    int code = command->run(ctl);
+    int code = open_backend(ctl, command);
+    if (!code)
+        code = command->run(ctl);
     fflush(ctl->out); /* before a standalone application takes its time to end */
     backend_free(ctl->backend);
+    if (outlet_free(ctl->outlet) != 0 && code == WIRE_EXIT_DONE)
+        code = WIRE_EXIT_FAILED;
     return code;
 }
 

@@ -29,10 +29,10 @@ struct print_style print_style_of(FILE *stream, enum print_color_choice color)
     };
 }
 
-void print_size(FILE *stream, int *ret_columns, int *ret_rows)
+void print_size(int *ret_columns, int *ret_rows)
 {
     struct winsize size = {0};
-    bool known = ioctl(fileno(stream), TIOCGWINSZ, &size) == 0;
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
     *ret_columns = known && size.ws_col > 0 ? size.ws_col : 80;
     *ret_rows = known && size.ws_row > 0 ? size.ws_row : 24;
 }

@@ -28,8 +28,8 @@ enum print_color_choice { PRINT_COLOR_AUTO, PRINT_COLOR_ALWAYS, PRINT_COLOR_NEVE
 /* Looks at the stream, NO_COLOR, TERM and the locale. */
 struct print_style print_style_of(FILE *stream, enum print_color_choice color);
 
-/* Columns and rows of the terminal behind a stream; 80 × 24 when it is none. */
-void print_size(FILE *stream, int *ret_columns, int *ret_rows);
+/* Columns and rows of the terminal that stdout is; 80 × 24 when it is none. */
+void print_size(int *ret_columns, int *ret_rows);
 
 /* The text with control characters as '?'. */
 void print_text(FILE *out, const char *text);

@@ -41,6 +41,8 @@ struct progress {
     char *title;
     int64_t began_ms; /* of the run, wall clock; 0: not known */
     int64_t ended_ms; /* 0: it goes on */
+    bool quiet;
+    size_t left_out; /* lines, since it is */
     struct drawn drawn;
 };
 
@@ -284,7 +286,7 @@ static void draw(struct progress *progress)
     int rows;
     size_t count;
     struct buf frame;
-    print_size(progress->out, &columns, &rows);
+    print_size(&columns, &rows);
     char **lines = progress_lines(progress, clock_wall_ms(), columns, rows, &count);
     buf_init(&frame, FRAME_MAX);
     for (size_t i = 0; i < count; i++) {
@@ -314,7 +316,7 @@ void progress_break(struct progress *progress)
     int columns;
     int rows;
     struct buf move;
-    print_size(progress->out, &columns, &rows);
+    print_size(&columns, &rows);
     buf_init(&move, 64);
     go_to_start(progress, &move, columns);
     fprintf(progress->out, "%s\033[J", buf_text(&move));
@@ -333,11 +335,26 @@ static double seconds_into_run(const struct progress *progress, const json_t *en
     return (double)(ms > 0 ? ms : 0) / 1000;
 }
 
+void progress_quiet(struct progress *progress, bool quiet)
+{
+    if (!progress)
+        return;
+    progress->quiet = quiet;
+    if (quiet || progress->left_out == 0)
+        return;
+    progress_break(progress);
+    fprintf(progress->out, "(lines left out here, as nobody read them: %zu)\n", progress->left_out);
+    progress->left_out = 0;
+}
+
 /* "+12.3s " and the rest, without control characters. */
 __attribute__((format(printf, 3, 4))) static void say(struct progress *progress,
                                                       const json_t *entry, const char *format, ...)
 {
     va_list args;
+    progress->left_out += progress->quiet;
+    if (progress->quiet)
+        return;
     va_start(args, format);
     CLEANUP_FREE char *text = mem_vprintf(format, args);
     va_end(args);

@@ -23,6 +23,9 @@ void progress_tick(struct progress *progress); /* draws anew where something has
 /* Takes the view off the terminal, so that somebody else can print; the next tick draws it. */
 void progress_break(struct progress *progress);
 
+/* While it is quiet, lines are counted in place of printed; afterwards it says how many. */
+void progress_quiet(struct progress *progress, bool quiet);
+
 /* The lines of the view as they would be drawn at now_ms (wall clock) on a terminal of that size;
  * the caller frees the array and each line. Without colours. */
 char **progress_lines(const struct progress *progress, int64_t now_ms, int columns, int rows,

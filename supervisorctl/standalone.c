@@ -254,6 +254,7 @@ static void standalone_free(struct backend *backend)
         while (!standalone->down)
             loop_run(standalone->loop);
         app_free(standalone->app);
+        log_catch_up();
     }
     loop_free(standalone->loop);
     free(standalone);
@@ -266,12 +267,13 @@ static const struct backend_class standalone_class = {
     .free = standalone_free,
 };
 
-static int load_config(const struct ctl_options *options, struct config **ret, struct err *e)
+static int load_config(const struct ctl_options *options, FILE *messages, struct config **ret,
+                       struct err *e)
 {
     struct diag_list diags;
     int failed = config_load(options->config, ret, &diags);
     if (failed) {
-        diag_print(&diags, stderr);
+        diag_print(&diags, messages);
         err_set(e, ERR_INVALID, "the configuration cannot be used");
         err_hint(e, "supervisorctl check shows the same, and whether it is mended");
     }
@@ -301,10 +303,11 @@ static int open_app(const struct app_options *options, struct standalone *standa
     return failed;
 }
 
-int standalone_new(const struct ctl_options *options, struct backend **ret, struct err *e)
+int standalone_new(const struct ctl_options *options, FILE *messages, struct backend **ret,
+                   struct err *e)
 {
     struct config *config = NULL;
-    int code = load_config(options, &config, e);
+    int code = load_config(options, messages, &config, e);
     if (code)
         return code;
     struct standalone *standalone = mem_new(sizeof *standalone);
@@ -324,7 +327,8 @@ int standalone_new(const struct ctl_options *options, struct backend **ret, stru
         return exit_of_opening(e);
     }
     if (app_is_resuming(standalone->app))
-        fputs("supervisorctl: an unfinished run of an earlier supervisor is carried on\n", stderr);
+        fputs("supervisorctl: an unfinished run of an earlier supervisor is carried on\n",
+              messages);
     *ret = &standalone->backend;
     return 0;
 }

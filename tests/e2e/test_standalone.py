@@ -1,5 +1,6 @@
 """recover and clean with no daemon running: the same, in the command's own process."""
 
+import re
 import signal
 import socket
 
@@ -8,6 +9,7 @@ from autopilot import WATCHFUL, act, runs, wait_decision
 from checks import (QUICK_RECOVER, assert_clean_shutdown, assert_order, exhaust, postgres_log,
                     running)
 from lab import wait_until
+from unread import Unread
 
 
 def test_a_stack_comes_back_without_a_daemon(lab, stack, supervisor):
@@ -133,3 +135,32 @@ def test_a_policys_run_beside_another_supervisors_is_due_again(lab, stack, super
         assert runs(supervisor) == []
     wait_until(lambda: [one["state"] for one in runs(supervisor)] == ["succeeded"], 60,
                f"the run to be made good:\n{supervisor.log()}")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["pipe", "terminal"])
+def test_what_it_prints_and_nobody_reads_holds_up_no_run(lab, stack, supervisor, kind):
+    """Into `less`, or with Ctrl-S: the run is done, and told when somebody reads."""
+    project = stack("ports")
+    supervisor.configure(QUICK_RECOVER)
+    before = running(lab, project)
+    supervisor.environment |= {"TERM": "xterm", "NO_COLOR": "1"}
+    unread = Unread(kind)
+    try:
+        with lab.events() as events:
+            command = supervisor.spawn("recover", "--standalone", "--yes", out=unread.end)
+            events.wait(lambda one: one.action == "die")
+            unread.stop()
+            events.wait(lambda one: one.action == "start"
+                        and one.name == lab.container(project, "web"))
+        lab.wait_until(lambda: running(lab, project) == before, 30, "what ran before to run")
+        lab.wait_until(lambda: supervisor.ctl("status", "--standalone").code == 0, 30,
+                       "the state directory to be another's")
+        assert command.poll() is None  # it has something to tell
+        lines = unread.read().wait("run 1 succeeded")
+        assert command.wait(timeout=30) == 0
+        if kind == "pipe":  # every line is told, and whole
+            assert any(re.fullmatch(r"\+\d+\.\ds start \S+ done \S+.*", line) for line in lines), lines
+            assert [line for line in lines if not re.match(r"\+\d|run 1 |before: |after: ", line)] == []
+    finally:
+        unread.close()

@@ -7,6 +7,8 @@
 #include "supervisor/app.h"
 #include "supervisorctl/backend.h"
 #include "supervisorctl/follow.h"
+#include "supervisorctl/outlet.h"
+#include "tests/unit/unread.h"
 
 #include <check.h>
 #include <signal.h>
@@ -195,7 +197,7 @@ static void set_up(void)
     ctl = (struct ctl){.options = &options, .signals = SIGNALS_CLOSED};
     ctl.out = open_memstream(&out_text, &out_len);
     ctl.messages = open_memstream(&messages_text, &messages_len);
-    ck_assert_int_eq(standalone_new(&options, &ctl.backend, &e), 0);
+    ck_assert_int_eq(standalone_new(&options, ctl.messages, &ctl.backend, &e), 0);
 }
 
 static void tear_down(void)
@@ -222,6 +224,33 @@ START_TEST(test_a_run_to_its_end)
     ck_assert_int_eq(watch(), WIRE_EXIT_DONE);
     ck_assert_ptr_nonnull(strstr(out_text, "run 5 succeeded"));
     ck_assert_int_eq(fake.unfollows, 0);
+}
+END_TEST
+
+START_TEST(test_what_nobody_reads_holds_up_no_run)
+{
+    struct buf text;
+    struct unread place = unread_open(UNREAD_PIPE);
+    FILE *before[] = {ctl.out, ctl.messages};
+    FILE *unread = fdopen(place.end, "w");
+    buf_init(&text, 1 << 16);
+    unread_fill(&place);
+    ctl.out = ctl.messages = unread;
+    ctl.outlet = outlet_new(&ctl.out, &ctl.messages);
+    fake.interrupts = 1;
+    fake.obeys_abort = true;
+    ck_assert_int_eq(watch(), WIRE_EXIT_FAILED); /* not stopped by what it has to say */
+    ck_assert_uint_gt(outlet_held(ctl.outlet), 0);
+    unread_take(&place, &text);
+    ck_assert_int_eq(outlet_free(ctl.outlet), 0);
+    unread_take(&place, &text);
+    ck_assert_ptr_nonnull(strstr(buf_text(&text), "run 5 winds up"));
+    ck_assert_ptr_nonnull(strstr(buf_text(&text), "run 5 aborted"));
+    ctl.out = before[0];
+    ctl.messages = before[1];
+    buf_free(&text);
+    close(place.reader);
+    fclose(unread);
 }
 END_TEST
 
@@ -296,7 +325,7 @@ START_TEST(test_answers_at_once_later_and_never)
     fake.shutdowns = 0;
     fake.answers_late = true;
     options.timeout_ms = 20;
-    ck_assert_int_eq(standalone_new(&options, &ctl.backend, &e), 0);
+    ck_assert_int_eq(standalone_new(&options, ctl.messages, &ctl.backend, &e), 0);
     ck_assert_int_eq(backend_ask(ctl.backend, &status, &answer, &e), WIRE_EXIT_TIMEOUT);
     ck_assert_int_eq(e.code, ERR_TIMEOUT); /* the reply comes at the end, and is dropped */
 }
@@ -307,7 +336,7 @@ START_TEST(test_a_lock_that_is_held)
     struct err e;
     struct backend *second = NULL;
     options.state_dir = "/locked";
-    ck_assert_int_eq(standalone_new(&options, &second, &e), WIRE_EXIT_REFUSED);
+    ck_assert_int_eq(standalone_new(&options, ctl.messages, &second, &e), WIRE_EXIT_REFUSED);
     ck_assert_ptr_nonnull(strstr(e.text, "pid 1"));
 }
 END_TEST
@@ -317,6 +346,7 @@ int main(void)
     TCase *tests = tcase_create("standalone");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, test_a_run_to_its_end);
+    tcase_add_test(tests, test_what_nobody_reads_holds_up_no_run);
     tcase_add_test(tests, test_ctrl_c_asks_the_run_to_wind_up_and_waits);
     tcase_add_test(tests, test_a_second_ctrl_c_leaves_it_to_the_journal);
     tcase_add_test(tests, test_a_time_limit_winds_up_with_124);

@@ -316,6 +316,21 @@ START_TEST(test_plain_lines)
 }
 END_TEST
 
+START_TEST(test_lines_that_nobody_would_read_are_counted)
+{
+    struct progress *p = progress_new(out, &plain, NULL);
+    progress_quiet(p, true);
+    tell(p, "{\"type\":\"note\",\"text\":\"a\",\"elapsed_ms\":1000}");
+    tell(p, "{\"type\":\"note\",\"text\":\"b\",\"elapsed_ms\":2000}");
+    progress_quiet(p, false);
+    tell(p, "{\"type\":\"note\",\"text\":\"c\",\"elapsed_ms\":3000}");
+    progress_quiet(p, false);
+    progress_free(p);
+    ck_assert_str_eq(printed(), "(lines left out here, as nobody read them: 2)\n"
+                                "+3.0s note: c\n");
+}
+END_TEST
+
 /* --- events ---------------------------------------------------------------------------------- */
 
 static void count_event(void *data, const json_t *event)
@@ -380,6 +395,7 @@ int main(void)
     tcase_add_test(tests, test_the_view_of_a_run);
     tcase_add_test(tests, test_who_holds_the_most);
     tcase_add_test(tests, test_plain_lines);
+    tcase_add_test(tests, test_lines_that_nobody_would_read_are_counted);
     tcase_add_test(tests, test_events_in_any_pieces);
     tcase_add_test(tests, test_what_is_no_event_is_refused);
     Suite *suite = suite_create("ctl_views");
