@@ -921,7 +921,6 @@ START_TEST(a_compose_file_that_hangs_is_noted_in_a_second)
 {
     char folder[] = "/tmp/stackXXXXXX";
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    write_file(folder, "hung.yml", "services: {db: {}, web: {depends_on: [db]}, worker: {}}");
     opens_hang("/hung.yml");
     int64_t began_ms = clock_mono_ms();
     expect_unread(folder, FILES("hung.yml"), "/hung.yml: it has not been read in time");
