@@ -26,7 +26,7 @@ static void clean_free(struct action_run *a)
  * way in was taken. */
 static void tell_unfinished(struct action_run *a, const struct db_clean_report *report)
 {
-    if (report->victims + report->stayed == 0)
+    if (!report || report->victims + report->stayed == 0)
         return;
     CLEANUP_FREE char *text = mem_printf(
         "%s did not come to its end; it had ended %d session%s, and asked %d more to end",
@@ -40,12 +40,10 @@ static void on_cleaned(void *data, const struct err *e, const struct db_clean_re
     struct action_run *a = data;
     FAULT_POINT("postgres.cleaned");
     bool is_alive = step_landed(a);
-    if (report && (e || !is_alive))
+    if (e || !is_alive) {
         tell_unfinished(a, report);
-    if (!is_alive)
-        return;
-    if (e) {
-        step_fail(a, e);
+        if (is_alive)
+            step_fail(a, e);
         return;
     }
     if (err_is_set(&report->hint))
