@@ -106,6 +106,11 @@ void step_with_database(struct action_run *a, void (*then)(struct action_run *a,
 void step_try_database(struct action_run *a, void (*then)(struct action_run *a, struct db *db),
                        void (*otherwise)(struct action_run *a, const struct err *e));
 
+/* For who has a stack at hand: aims at its database where the address is not known yet. It is the
+ * resumed run's own business: nobody else aims in the process of a command, and the step that did
+ * in an earlier life is done. */
+int run_aim(struct run *run, const struct stack *stack, struct err *e);
+
 /* Calls then(a, pooler) with the console of the action's container as it is now, or with NULL when
  * that container does not run. The client is the action's until the next call. Fails the action
  * when the console's address or user is not known. */

@@ -134,13 +134,14 @@ static void settle_look(struct run *run)
 {
     run->after = json_object();
     json_object_set_new(run->after, "containers", story_containers(run->settle->stack));
-    struct db *db = reach_db(runner_reach(run->runner));
-    if (!db) {
+    struct err failure;
+    if (run_aim(run, run->settle->stack, &failure) != 0) {
+        run_note(run, "the database could not be looked at: %s", failure.text);
         settle_end(run);
         return;
     }
     run->in_flight++;
-    db_probe(db, LOOK_MS, on_probe, run);
+    db_probe(reach_db(runner_reach(run->runner)), LOOK_MS, on_probe, run);
 }
 
 /* --- what ran before runs again ----------------------------------------------------------------

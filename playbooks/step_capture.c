@@ -170,11 +170,13 @@ static void on_probed(void *data, const struct db_probe *probe)
 static void ask_database(struct action_run *a)
 {
     struct capture_work *work = a->work;
-    struct db *db = reach_db(runner_reach(a->run->runner));
-    if (!db)
+    struct err failure;
+    if (run_aim(a->run, work->stack, &failure) != 0) {
+        run_note(a->run, "evidence: %s", failure.text);
         return;
+    }
     work->open++;
-    step_begins(a, db_probe(db, PROBE_MS, on_probed, a));
+    step_begins(a, db_probe(reach_db(runner_reach(a->run->runner)), PROBE_MS, on_probed, a));
 }
 
 /* --- the whole ---------------------------------------------------------------------------------

@@ -40,19 +40,24 @@ static void on_probed(void *data, const struct db_probe *probe)
         no_database(a, &probe->why);
 }
 
+int run_aim(struct run *run, const struct stack *stack, struct err *e)
+{
+    struct reach *reach = runner_reach(run->runner);
+    if (reach_db(reach))
+        return 0;
+    if (stack->database->container_count == 0)
+        return err_set(e, ERR_NOT_FOUND, "the database has no container");
+    return reach_aim(reach, stack->database->containers[0], e);
+}
+
 static void on_loaded(void *data, const struct err *e, struct stack *stack)
 {
     struct action_run *a = data;
     struct err failure;
     if (!step_landed(a))
         return;
-    if (!e && stack->database->container_count == 0) {
-        err_set(&failure, ERR_NOT_FOUND, "the database has no container");
+    if (!e && run_aim(a->run, stack, &failure) != 0)
         e = &failure;
-    } else if (!e && reach_aim(runner_reach(a->run->runner), stack->database->containers[0],
-                               &failure) != 0) {
-        e = &failure;
-    }
     if (e)
         no_database(a, e);
     else

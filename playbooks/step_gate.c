@@ -84,14 +84,26 @@ static void on_activity(void *data, const struct err *e, const struct db_activit
         gate_wait(a, free_slots, wanted);
 }
 
+static void gate_ask(struct action_run *a, struct db *db)
+{
+    step_begins(a, db_activity(db, LOOK_MS, on_activity, a));
+}
+
+static void gate_cannot_ask(struct action_run *a, const struct err *e)
+{
+    run_note(a->run, "%s is started without a look at the free slots: %s", a->action->container,
+             e->text);
+    gate_open(a);
+}
+
 static void gate_look(void *data)
 {
     struct action_run *a = data;
     struct db *db = reach_db(runner_reach(a->run->runner));
     if (db)
-        step_begins(a, db_activity(db, LOOK_MS, on_activity, a));
-    else
-        gate_open(a);
+        gate_ask(a, db);
+    else /* a run that is carried on: it is to be found first */
+        step_try_database(a, gate_ask, gate_cannot_ask);
 }
 
 void step_pass_gate(struct action_run *a, loop_fn let)

@@ -90,18 +90,19 @@ static void on_activity(void *data, const struct err *e, const struct db_activit
         verify_good(a);
 }
 
-static void verify_connections(struct action_run *a)
+static void verify_connections(struct action_run *a, const struct stack *stack)
 {
     struct verify_work *work = a->work;
-    struct db *db = reach_db(runner_reach(a->run->runner));
+    struct reach *reach = runner_reach(a->run->runner);
+    struct err failure;
     if (a->action->step->utilization_below < 0) {
         work->looking = false;
         verify_good(a);
-    } else if (!db) {
+    } else if (run_aim(a->run, stack, &failure) != 0) {
         work->looking = false;
-        verify_bad(a, "the database's address is not known");
+        verify_bad(a, failure.text);
     } else {
-        step_begins(a, db_activity(db, LOOK_MS, on_activity, a));
+        step_begins(a, db_activity(reach_db(reach), LOOK_MS, on_activity, a));
     }
 }
 
@@ -141,7 +142,7 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
         verify_bad(a, missing);
         return;
     }
-    verify_connections(a);
+    verify_connections(a, stack);
 }
 
 static void verify_look(void *data)

@@ -69,6 +69,36 @@ def test_an_unfinished_run_without_a_daemon_is_carried_on_by_the_next(lab, stack
     assert [entry["type"] for entry in supervisor.json("run", "1")["entries"]].count("resume") == 1
 
 
+def interrupted_at(lab, project, supervisor, action, service, *arguments):
+    """`recover` in a command's own process, killed when the Engine tells of it: of that container's
+    start, or death."""
+    name = lab.container(project, service)
+    with lab.events() as events:
+        command = supervisor.spawn("recover", "--standalone", "--yes", *arguments)
+        events.wait(lambda one: one.action == action and one.name == name)
+        command.send_signal(signal.SIGKILL)
+        command.wait()
+
+
+@pytest.mark.long
+def test_a_command_carries_on_behind_the_wait_for_the_database(lab, stack, supervisor):
+    project = stack("diamond")
+    # The database's address was found by a step that is done.
+    supervisor.configure(QUICK_RECOVER.replace(
+        "for: 100ms", "connections.utilization: '< 90%', for: 100ms"))
+    before = running(lab, project)
+    interrupted_at(lab, project, supervisor, "start", "a")
+    answer = supervisor.ctl("recover", "--standalone", "--yes")
+    assert answer.code == 0 and "joined run 1" in answer.err, answer
+    run = supervisor.json("run", "1", "--standalone")
+    assert run["state"] == "succeeded" and running(lab, project) == before
+    ready = [entry["elapsed_ms"] for entry in run["entries"]
+             if entry.get("action", "").startswith("wait-ready") and entry["state"] == "done"]
+    resumed = [entry["elapsed_ms"] for entry in run["entries"] if entry["type"] == "resume"]
+    assert len(ready) == len(resumed) == 1 and ready < resumed
+    assert run["entries"][-1]["after"]["database"] == "ready"
+
+
 @pytest.mark.long
 def test_ctrl_c_without_a_daemon_starts_again_what_was_stopped(lab, stack, supervisor):
     project = stack("stubborn")

@@ -1459,6 +1459,71 @@ START_TEST(a_database_that_does_not_answer_fails_its_steps_in_seconds)
 }
 END_TEST
 
+/* A life that has begun a run and not one of its actions, and another that does them all and knows
+ * no address yet, as a command's process knows none. The caller owns the record. */
+static json_t *carried_on_to_end(const char *playbook)
+{
+    end_life();
+    begin_life(path);
+    int64_t run = start(playbook);
+    drain();
+    end_life();
+    reach_free(reach);
+    const struct reach_options options = {.connect = pg_conninfo(&pg, "guard")};
+    reach = reach_new(loop, world.docker, &options);
+    begin_life(path);
+    ck_assert(resume());
+    await_end();
+    return record_of(run);
+}
+
+START_TEST(a_run_that_is_carried_on_finds_the_database_to_verify)
+{
+    begin_server();
+    add_playbook("look", "- verify: {connections.utilization: '< 90%'}\n  timeout: 4s\n");
+    json_t *record = carried_on_to_end("look");
+    assert_end(record, "succeeded", 0);
+    json_decref(record);
+    end_server();
+}
+END_TEST
+
+START_TEST(a_run_that_is_carried_on_finds_the_database_for_its_evidence)
+{
+    begin_server();
+    json_t *record = carried_on_to_end("other");
+    assert_end(record, "succeeded", 0);
+    ck_assert_str_eq(json_text_at(evidence_of(record, "database"), "state", ""), "ready");
+    ck_assert_int_gt(json_int_at(evidence_of(record, "connections"), "max", 0), 0);
+    json_decref(record);
+    end_server();
+}
+END_TEST
+
+START_TEST(a_run_that_is_carried_on_looks_at_the_database_at_its_end)
+{
+    begin_server();
+    json_t *record = carried_on_to_end("bounce");
+    assert_end(record, "succeeded", 0);
+    ck_assert_str_eq(json_text_at(end_of(record), "after/database", ""), "ready");
+    ck_assert_int_gt(json_int_at(end_of(record), "after/connections/max", 0), 0);
+    json_decref(record);
+    end_server();
+}
+END_TEST
+
+START_TEST(a_run_that_is_carried_on_starts_nobody_before_slots_are_free)
+{
+    begin_server();
+    add_playbook("gated", "- stop: apps\n- start: apps\n  gate: 1000\n");
+    json_t *record = carried_on_to_end("gated");
+    assert_end(record, "succeeded", 0);
+    ck_assert(has_entry(record, "note", "free slots, not 1000")); /* it was asked for them */
+    json_decref(record);
+    end_server();
+}
+END_TEST
+
 UNIT_MAIN_WITH(
     "run", set_up, tear_down, a_run_does_what_the_plan_says_and_tells_of_it,
     one_run_at_a_time_and_the_same_again_joins_it, only_the_plan_that_was_shown_is_run,
@@ -1496,4 +1561,8 @@ UNIT_MAIN_WITH(
     whom_a_clean_has_ended_is_told_though_the_daemon_ends,
     a_database_is_looked_at_cleaned_and_verified, a_plan_that_is_shown_takes_nothing_from_a_run,
     a_database_that_stays_full_is_not_verified,
-    a_database_that_does_not_answer_fails_its_steps_in_seconds)
+    a_database_that_does_not_answer_fails_its_steps_in_seconds,
+    a_run_that_is_carried_on_finds_the_database_to_verify,
+    a_run_that_is_carried_on_finds_the_database_for_its_evidence,
+    a_run_that_is_carried_on_looks_at_the_database_at_its_end,
+    a_run_that_is_carried_on_starts_nobody_before_slots_are_free)
