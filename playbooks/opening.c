@@ -135,9 +135,28 @@ void opening_load(struct opening *opening)
     stack_load(runner->docker, runner->selector, STACK_LOAD_MS, on_opening_stack, opening);
 }
 
+/* What is under way, or was left by an earlier life: neither has another beside it. */
+static struct run *run_there(const struct runner *runner)
+{
+    return runner->run ? runner->run : runner->left;
+}
+
+static void refuse_beside_left(const struct run *left, struct err *e)
+{
+    err_set(e, ERR_REFUSED,
+            "run %lld (%s) was interrupted and is unfinished: what it stopped may be down",
+            (long long)left->id, left->plan->playbook->name);
+    err_hint(e, "supervisorctl --standalone attach carries it on, supervisorctl --standalone abort "
+                "winds it up");
+}
+
 static void refuse_beside(const struct runner *runner, const char *present, struct err *e)
 {
     int64_t run = runner_present(runner); /* 0: it is about to begin */
+    if (runner->left) {
+        refuse_beside_left(runner->left, e);
+        return;
+    }
     if (run)
         err_set(e, ERR_REFUSED, "another run is under way: %s (run %lld)", present, (long long)run);
     else
@@ -159,7 +178,9 @@ static bool may_join(const struct runner *runner, const struct playbook *present
     }
     struct playbook *wanted = runner__find_playbook(runner, name, request->options, e);
     bool same = wanted && json_equal(wanted->source, present->source);
-    if (wanted && !same) {
+    if (wanted && !same && runner->left) {
+        refuse_beside_left(runner->left, e);
+    } else if (wanted && !same) {
         err_set(e, ERR_REFUSED,
                 "%s is under way for other containers, or with other settings (run %lld)", name,
                 (long long)runner_present(runner));
@@ -169,10 +190,10 @@ static bool may_join(const struct runner *runner, const struct playbook *present
     return same;
 }
 
-/* A request that came before it was known that a run of an earlier life is carried on. */
+/* A request that came before it was known that there is a run of an earlier life. */
 void opening_meets_run(struct opening *opening)
 {
-    struct run *run = opening->runner->run;
+    struct run *run = run_there(opening->runner);
     const struct run_request request = {
         .playbook = opening->playbook, .options = opening->options, .plan_id = opening->plan_id};
     struct err e;
@@ -180,6 +201,7 @@ void opening_meets_run(struct opening *opening)
         opening_close(opening, &e, 0);
         return;
     }
+    runner_carry_on(opening->runner, run->id);
     opening->plan = plan_ref(run->plan);
     for (struct waiter *waiter = opening->waiters; waiter; waiter = waiter->next)
         waiter->joined = true;
@@ -221,6 +243,12 @@ static void answer_run(struct answer *answer, const struct run *run)
     answer->plan = plan_ref(run->plan);
 }
 
+static const struct run *carry_on_there(struct runner *runner)
+{
+    runner_carry_on(runner, run_there(runner)->id);
+    return runner->run;
+}
+
 /* Joins what is under way when it is the same playbook; refuses another. */
 static void join_or_refuse(struct runner *runner, const struct run_request *request,
                            runner_start_fn done, void *data)
@@ -229,8 +257,8 @@ static void join_or_refuse(struct runner *runner, const struct run_request *requ
     struct err e;
     struct playbook *present =
         opening ? runner__find_playbook(runner, opening->playbook, opening->options, &e)
-                : playbook_ref(runner->run->plan->playbook);
-    const char *plan_id = opening ? opening->plan_id : runner->run->plan->id;
+                : playbook_ref(run_there(runner)->plan->playbook);
+    const char *plan_id = opening ? opening->plan_id : run_there(runner)->plan->id;
     /* A request that is about to fail fails for everybody who waits for it. */
     bool joins = !present || may_join(runner, present, plan_id, request, &e);
     if (!joins)
@@ -238,7 +266,7 @@ static void join_or_refuse(struct runner *runner, const struct run_request *requ
     else if (opening)
         waiter_add(&opening->waiters, done, data, true);
     else
-        answer_run(answer_later(runner, done, data), runner->run);
+        answer_run(answer_later(runner, done, data), carry_on_there(runner));
     playbook_unref(present);
 }
 
@@ -250,7 +278,7 @@ void runner_start(struct runner *runner, const struct run_request *request, runn
         runner__refuse_stopping(&answer_later(runner, done, data)->e);
         return;
     }
-    if (runner->opening || (runner->run && !ending)) {
+    if (runner->opening || runner->left || (runner->run && !ending)) {
         join_or_refuse(runner, request, done, data);
         return;
     }

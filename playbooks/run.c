@@ -473,6 +473,7 @@ void run_turn(struct run *run)
 
 void run_begin(struct run *run)
 {
+    run->phase = RUN_RUNNING;
     json_t *entry = json_object();
     json_set_text(entry, "type", run->resumed ? "resume" : "begin");
     json_set_text(entry, "playbook", run->plan->playbook->name);
@@ -550,6 +551,7 @@ void run_restore(struct run *run, const json_t *record)
     run->id = json_int_at(record, "run", 0);
     run->resumed = true;
     mem_replace(&run->database_id, json_text_at(record, "database_id", NULL));
+    run->phase = RUN_LEFT;
     run->started_wall_ms = json_int_at(record, "started_ms", clock_wall_ms());
     int64_t age_ms = clock_wall_ms() - run->started_wall_ms;
     if (age_ms > TOO_OLD_MS)

@@ -87,8 +87,9 @@ int runner_abort(struct runner *runner, int64_t run, const char *requester, stru
 /* --- watching ----------------------------------------------------------------------------------
  */
 
-/* The summary of the run that is under way (control API: "run summary"), or NULL. The caller owns
- * it. */
+/* The summary of the run that is under way (control API: "run summary"), or of the one that was
+ * left
+ * ("interrupted"), or NULL. The caller owns it. */
 json_t *runner_summary(const struct runner *runner);
 int64_t runner_present(const struct runner *runner); /* its id; 0: none */
 
@@ -138,6 +139,14 @@ void runner_docker_lost(struct runner *runner);
  * one, when that is known. */
 typedef void (*runner_resume_fn)(void *data, bool resumed);
 void runner_resume(struct runner *runner, runner_resume_fn done, void *data);
+
+/* The same for who only may carry it on: it is left as it is. From then on runner_summary tells of
+ * it, and it is carried on by runner_carry_on, by a request for the same playbook, or by its
+ * abort; a request for another is refused. */
+void runner_find_left(struct runner *runner, runner_resume_fn done, void *data);
+
+/* Carries on what runner_find_left has found, if it is that run; does nothing else. */
+void runner_carry_on(struct runner *runner, int64_t run);
 
 /* Starts nothing more (a request is refused from now on), lets stops and starts that are under way
  * end, leaves the rest to the next life, then calls done. */

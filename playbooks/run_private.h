@@ -142,7 +142,8 @@ bool step_is_over(const struct container *c);
 enum run_phase {
     RUN_RUNNING,
     RUN_SETTLING, /* all actions are settled; the world is looked at */
-    RUN_ENDED
+    RUN_ENDED,
+    RUN_LEFT /* an earlier life's, read and not begun: nobody works on it */
 };
 
 struct run {

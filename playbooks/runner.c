@@ -62,6 +62,7 @@ struct runner *runner_free(struct runner *runner)
     runner__abandon_plannings(runner);
     journal_unfinished_forget(runner->journal);
     run_free(runner->run);
+    run_free(runner->left);
     followers_free(runner->followers);
     free(runner);
     return NULL;
@@ -109,6 +110,7 @@ void runner__begin(struct runner *runner)
 
 int runner_abort(struct runner *runner, int64_t id, const char *requester, struct err *e)
 {
+    runner_carry_on(runner, id);
     if (!runner->run || runner->run->id != id || runner->run->phase == RUN_ENDED)
         return err_set(e, ERR_NOT_FOUND, "run %lld is not under way", (long long)id);
     if (runner->run->phase == RUN_SETTLING && !runner->run->aborted) {
@@ -179,7 +181,7 @@ static void resume_finish(struct runner *runner, bool resumed)
 {
     runner->resuming = false;
     runner->on_resumed(runner->on_resumed_data, resumed);
-    if (runner->opening && !runner->run) {
+    if (runner->opening && !runner->run && !runner->left) {
         opening_load(runner->opening); /* whoever is told of its outcome goes on from there */
         return;
     }
@@ -227,8 +229,8 @@ static void tell_unreadable(const json_t *record, const struct err *e)
     buf_free(&who);
 }
 
-/* True when it is at work on it. */
-static bool carry_on(struct runner *runner, const struct err *e, const json_t *record)
+/* True when there is one; it is at work on it, unless that is somebody else's to say. */
+static bool take_up(struct runner *runner, const struct err *e, const json_t *record)
 {
     struct plan *plan = NULL;
     struct err unreadable;
@@ -240,22 +242,22 @@ static bool carry_on(struct runner *runner, const struct err *e, const json_t *r
     if (!plan)
         return false;
     struct stack *stack = empty_stack(plan);
-    runner->run = run_new(runner, plan, stack, json_text_at(record, "trigger", ""),
-                          json_text_at(record, "requester", ""));
-    run_restore(runner->run, record);
-    runner__begin(runner);
-    runner__lock_resumed(runner);
+    runner->left = run_new(runner, plan, stack, json_text_at(record, "trigger", ""),
+                           json_text_at(record, "requester", ""));
+    run_restore(runner->left, record);
     stack_unref(stack);
     plan_unref(plan);
+    if (!runner->leaves_alone)
+        runner_carry_on(runner, runner->left->id);
     return true;
 }
 
 /* The disk has answered when nobody waited any more. Another run may be under way. */
-static void carry_on_late(struct runner *runner, const json_t *record)
+static void take_up_late(struct runner *runner, const json_t *record)
 {
     struct err e;
     if (!runner->run && !runner->opening) {
-        carry_on(runner, NULL, record);
+        take_up(runner, NULL, record);
         return;
     }
     err_set(&e, ERR_REFUSED, "the disk told of it late, and another run is under way");
@@ -267,9 +269,25 @@ static void on_unfinished(void *data, const struct err *e, const json_t *record)
 {
     struct runner *runner = data;
     if (runner->resuming)
-        resume_finish(runner, carry_on(runner, e, record));
+        resume_finish(runner, take_up(runner, e, record));
     else if (!runner->draining)
-        carry_on_late(runner, record);
+        take_up_late(runner, record);
+}
+
+void runner_carry_on(struct runner *runner, int64_t id)
+{
+    if (!runner->left || runner->left->id != id || runner->draining)
+        return;
+    runner->run = runner->left;
+    runner->left = NULL;
+    runner__begin(runner);
+    runner__lock_resumed(runner);
+}
+
+void runner_find_left(struct runner *runner, runner_resume_fn done, void *data)
+{
+    runner->leaves_alone = true;
+    runner_resume(runner, done, data);
 }
 
 void runner_resume(struct runner *runner, runner_resume_fn done, void *data)
@@ -285,7 +303,8 @@ void runner_resume(struct runner *runner, runner_resume_fn done, void *data)
 
 json_t *runner_summary(const struct runner *runner)
 {
-    return runner->run ? story_summary(runner->run) : NULL;
+    const struct run *run = runner->run ? runner->run : runner->left;
+    return run ? story_summary(run) : NULL;
 }
 
 int64_t runner_present(const struct runner *runner)

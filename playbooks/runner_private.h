@@ -23,9 +23,11 @@ struct runner {
     struct opening *opening;
     struct planning *plannings; /* plans that are asked for: each its own */
     struct run *run;
+    struct run *left; /* of an earlier life, and not carried on as yet; or NULL */
     struct followers *followers;
     bool telling_later;     /* a new follower is about to be told what there is */
     bool resuming;          /* the journal is asked for an unfinished run */
+    bool leaves_alone;      /* what is found is carried on only when somebody asks for it */
     bool draining;          /* for good: nothing is started any more */
     const char *lock_scope; /* of the lock of stacks; NULL: none is taken */
     int64_t lock_patience_ms;

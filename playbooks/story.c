@@ -139,6 +139,8 @@ const json_t *story_kept(const struct run *run, const char *action)
 
 const char *story_state(const struct run *run)
 {
+    if (run->phase == RUN_LEFT)
+        return "interrupted";
     if (run->phase != RUN_ENDED)
         return run->aborted ? "aborting" : "running";
     return run->aborted ? "aborted" : run->failed ? "failed" : "succeeded";
@@ -146,6 +148,9 @@ const char *story_state(const struct run *run)
 
 int64_t story_took_ms(const struct run *run)
 {
+    size_t count = json_array_size(run->entries);
+    if (run->phase == RUN_LEFT) /* until its last word: nothing has been done since */
+        return json_int_at(json_array_get(run->entries, count - 1), "elapsed_ms", 0);
     return loop_now(run->loop) - run->started_ms;
 }
 

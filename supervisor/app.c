@@ -208,7 +208,7 @@ static struct reach *open_reach(struct app *app)
 static void on_resumed(void *data, bool resumed)
 {
     struct app *app = data;
-    app->resuming = resumed;
+    app->resuming = resumed && runner_present(app->runner) != 0;
     if (app->autopilot)
         autopilot_resumed(app->autopilot, runner_present(app->runner));
     if (app->on_resumed)
@@ -360,6 +360,9 @@ int app_new(struct loop *loop, const struct app_options *options, struct app **r
     if (options->leftover_only) {
         app_query_begins(app);
         leftover_check(app->journal, app->docker, on_leftover_checked, app);
+    } else if (app->standalone) { /* most commands only ask; those that act say what becomes of it
+                                   */
+        runner_find_left(app->runner, on_resumed, app);
     } else {
         runner_resume(app->runner, on_resumed, app);
     }

@@ -18,7 +18,10 @@ struct app_options {
     struct config *config;   /* taken over, also on failure */
     const char *docker_host; /* flag or environment: wins over the configuration; may be NULL */
     const char *state_dir;
-    bool standalone;       /* for one command: no lifeline kept, nothing watched, no policy */
+    /* For one command: no lifeline kept, nothing watched, no policy; an unfinished run is left as
+     * it is until the command acts on it: by a request for the same, by its abort, by following
+     * it. */
+    bool standalone;
     bool leftover_only;    /* standalone, by who has no configuration: see supervisor/leftover.h */
     enum policy_mode mode; /* no policy does more, whatever the configuration says: --mode */
     /* Called once, by the loop, when what earlier lives left has been read: who asks sooner about

@@ -133,14 +133,18 @@ static void op_abort(void *data, int64_t run, const char *requester, control_rep
 /* --- the history --------------------------------------------------------------------------------
  */
 
-/* The summary of the run that is under way is fresher here than in the journal. */
+/* The summary of the run that is under way is fresher here than in the journal. Who holds the lock
+ * for one command alone knows that nobody works on any other that has no end. */
 static json_t *with_present(const struct app *app, const json_t *summary)
 {
     json_t *present = app->runner ? runner_summary(app->runner) : NULL;
     if (present && json_int_at(present, "run", -1) == json_int_at(summary, "run", 0))
         return present;
     json_decref(present);
-    return json_deep_copy(summary);
+    json_t *copy = json_deep_copy(summary);
+    if (app->standalone && !json_text_at(copy, "ended_at", NULL))
+        json_set_text(copy, "state", "interrupted");
+    return copy;
 }
 
 static void on_list(void *data, const struct err *e, const json_t *list)
@@ -215,6 +219,7 @@ static uint64_t op_follow(void *data, int64_t run, control_entry_fn on_entry, vo
         err_set(e, ERR_CANCELLED, "the supervisor is stopping");
         return 0;
     }
+    runner_carry_on(app->runner, run); /* what a command follows it works on */
     uint64_t handle = runner_follow(app->runner, run, on_entry, entry_data, NULL);
     return handle ? handle : replay_begin(app, run, on_entry, entry_data);
 }

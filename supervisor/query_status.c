@@ -72,7 +72,11 @@ static void status_reply(struct status *s, json_t *last_run)
     struct app *app = s->app;
     json_t *run = app->runner ? runner_summary(app->runner) : NULL;
     json_t *body = json_object();
-    const char *word = run                               ? "recovering"
+    bool at_work = app->runner && runner_present(app->runner) != 0;
+    if (run && !at_work)
+        add_reason(s, "run %lld (%s) is unfinished, and nobody works on it",
+                   (long long)json_int_at(run, "run", 0), json_text_at(run, "playbook", "?"));
+    const char *word = at_work                           ? "recovering"
                        : !s->known                       ? "unknown"
                        : json_array_size(s->reasons) > 0 ? "degraded"
                                                          : "healthy";

@@ -40,7 +40,9 @@ static void on_record(void *data, const struct err *e, const json_t *record)
     struct replay *replay = data;
     struct app *app = replay->app;
     /* Unfinished runs are asked for before anybody can follow one, and the journal answers in
-     * order: what is to be carried on is under way by now. */
+     * order: what is to be carried on is under way by now, or waits for us. */
+    if (replay->handle && app->runner)
+        runner_carry_on(app->runner, replay->run);
     if (replay->handle && app->runner && runner_present(app->runner) == replay->run) {
         replay->live = runner_follow(app->runner, replay->run, on_live_entry, replay, NULL);
         app_query_ends(app);

@@ -42,10 +42,11 @@ static const struct ctl_command commands[] = {
      "state before and after.\n",
      1, 1, 0, BACKEND_ANY, ctl_run},
     {"attach", "[ID]", "follow a run: by default, the one that is under way",
-     "Exit code: 0 when the run succeeded or is left to go on, 1 when it failed.\n", 0, 1, 0,
-     BACKEND_ANY, ctl_attach},
-    {"abort", "[ID]", "end a run: it starts again what it stopped", "", 0, 1, 0, BACKEND_ANY,
-     ctl_abort},
+     "With --standalone it carries on a run that was interrupted.\n"
+     "Exit code: 0 when the run succeeded or is left to go on, 1 when it failed.\n",
+     0, 1, 0, BACKEND_ANY, ctl_attach},
+    {"abort", "[ID]", "end a run: it starts again what it stopped",
+     "With --standalone it stays until that is done.\n", 0, 1, 0, BACKEND_ANY, ctl_abort},
     {"why", "[POLICY | ID] [--all]", "show the last decisions, and what each was taken on",
      "Also the decisions not to act. With the number of a decision: every value it was taken on.\n"
      "Without --all the last 20, without those that there is nothing to do.\n",

@@ -3,6 +3,7 @@
 
 #include "supervisorctl/backend.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "supervisorctl/commands.h"
 
@@ -71,6 +72,46 @@ int ctl_print_json(struct ctl *ctl, int code, const json_t *object)
     CLEANUP_FREE char *line = json_line(object);
     fprintf(ctl->out, "%s\n", line);
     return code;
+}
+
+/* As a shell takes it: in quotes where it has to be. */
+static void add_word(struct buf *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789_-./:=@%+,";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        buf_printf(out, " %s", word);
+        return;
+    }
+    buf_puts(out, " '");
+    for (; *word; word++)
+        buf_printf(out, *word == '\'' ? "'\\''" : "%c", *word);
+    buf_puts(out, "'");
+}
+
+static void add_given(struct buf *out, const struct ctl_options *options, enum ctl_option option,
+                      const char *name, const char *value)
+{
+    if (!(options->given & OPTION_BIT(option)) || !value)
+        return;
+    buf_puts(out, name);
+    add_word(out, value);
+}
+
+/* What was typed has to be typed again; the environment is still there. */
+char *ctl_carry_on_hint(const struct ctl *ctl)
+{
+    enum { LINE_MAX_BYTES = 65536 };
+    const struct ctl_options *options = ctl->options;
+    struct buf line;
+    buf_init(&line, LINE_MAX_BYTES);
+    buf_puts(&line, "supervisorctl --standalone");
+    add_given(&line, options, OPTION_STATE_DIR, " --state-dir", options->state_dir);
+    add_given(&line, options, OPTION_CONFIG, " --config", options->config);
+    add_given(&line, options, OPTION_DOCKER_HOST, " --docker-host", options->docker_host);
+    buf_puts(&line, " attach carries it on (abort in its place winds it up), or a daemon that is "
+                    "started");
+    return buf_take(&line);
 }
 
 int ctl_exit_of(enum err_code code)

@@ -43,6 +43,10 @@ int ctl_print_json(struct ctl *ctl, int code, const json_t *object);
 /* A message for the person, not data. */
 void ctl_say(struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Only with no daemon, whose next life carries on by itself what was interrupted: how that is done,
+ * in a sentence with the command line for it. The caller frees it. */
+char *ctl_carry_on_hint(const struct ctl *ctl);
+
 /* The exit code that goes with an error that the supervisor gave. */
 int ctl_exit_of(enum err_code code);
 

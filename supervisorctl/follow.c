@@ -125,16 +125,21 @@ static int print_object(const struct watch *watch)
     return ctl_print_json(watch->ctl, exit_of_watch(watch), object);
 }
 
+static void say_left_here(const struct watch *watch)
+{
+    CLEANUP_FREE char *hint = ctl_carry_on_hint(watch->ctl);
+    ctl_say(watch->ctl,
+            "left; run %" PRId64 " stands in the journal and the next supervisor carries it on: %s",
+            watch->run, hint);
+}
+
 static void say_left(const struct watch *watch)
 {
     if (runs_outlive_us(watch->ctl))
         ctl_say(watch->ctl, "%s; run %" PRId64 " goes on: supervisorctl attach %" PRId64,
                 watch->timed_out ? "the time is over" : "detached", watch->run, watch->run);
     else
-        ctl_say(watch->ctl,
-                "left; run %" PRId64 " stands in the journal and the next supervisor carries it "
-                "on: systemctl start stack-supervisor",
-                watch->run);
+        say_left_here(watch);
 }
 
 static int finish(struct watch *watch, int code, const struct err *e)
@@ -190,6 +195,17 @@ int ctl_watch(struct ctl *ctl, int64_t run, const json_t *plan, json_t **ret_ent
 
 /* --- starting --------------------------------------------------------------------------------- */
 
+/* Whatever was refused beside an unfinished run: that one comes first. */
+static void hint_interrupted(struct ctl *ctl, struct err *e)
+{
+    struct err ignored;
+    CLEANUP_JSON json_t *present = NULL;
+    if (ctl_present_run(ctl, &present, &ignored) != 0 || !story_is_interrupted(present))
+        return;
+    CLEANUP_FREE char *hint = ctl_carry_on_hint(ctl);
+    err_hint(e, "%s", hint);
+}
+
 int ctl_start(struct ctl *ctl, const json_t *request, json_t **ret_reply, struct err *e)
 {
     struct question question = {.ask = ASK_START, .body = request};
@@ -197,6 +213,8 @@ int ctl_start(struct ctl *ctl, const json_t *request, json_t **ret_reply, struct
     if (!runs_outlive_us(ctl))
         signals_open(&ctl->signals);
     int code = backend_ask(ctl->backend, &question, ret_reply, e);
+    if (code == WIRE_EXIT_REFUSED && !runs_outlive_us(ctl))
+        hint_interrupted(ctl, e);
     if (code)
         signals_close(&ctl->signals);
     return code;
@@ -240,7 +258,8 @@ int ctl_present_run(struct ctl *ctl, json_t **ret_summary, struct err *e)
     for (size_t i = 0; i < json_array_size(runs) && !*ret_summary; i++) {
         json_t *run = json_array_get(runs, i);
         const char *state = json_text_at(run, "state", "");
-        if (strcmp(state, "running") == 0 || strcmp(state, "aborting") == 0)
+        if (strcmp(state, "running") == 0 || strcmp(state, "aborting") == 0 ||
+            story_is_interrupted(run))
             *ret_summary = json_incref(run);
     }
     json_decref(answer);

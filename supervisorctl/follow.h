@@ -18,8 +18,8 @@ int ctl_watch(struct ctl *ctl, int64_t run, const json_t *plan, json_t **ret_ent
 /* What follows a start: with --detach it says where the run is to be found, else it watches. */
 int ctl_go_on_from(struct ctl *ctl, const json_t *reply, json_t **ret_entries);
 
-/* The summary of the run that is under way (the caller's), or NULL. An exit code with e set if
- * that cannot be told. */
+/* The summary of the run that is under way, or waits to be carried on (the caller's), or NULL. An
+ * exit code with e set if that cannot be told. */
 int ctl_present_run(struct ctl *ctl, json_t **ret_summary, struct err *e);
 
 /* "question [y/N] "; only y and yes are a yes. */

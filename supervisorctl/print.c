@@ -64,10 +64,20 @@ static bool is_one_of(const char *word, const char *const *words)
 enum print_tone print_tone_of(const char *state)
 {
     static const char *const good[] = {"healthy", "ready", "succeeded", "done", "open", NULL};
-    static const char *const warn[] = {
-        "starting", "recovering",    "running", "aborting", "restarting",          "paused",
-        "degraded", "shutting_down", "aborted", "unknown",  "idle in transaction", "skipped",
-        NULL};
+    static const char *const warn[] = {"starting",
+                                       "recovering",
+                                       "running",
+                                       "aborting",
+                                       "restarting",
+                                       "paused",
+                                       "degraded",
+                                       "shutting_down",
+                                       "aborted",
+                                       "unknown",
+                                       "idle in transaction",
+                                       "skipped",
+                                       "interrupted",
+                                       NULL};
     static const char *const bad[] = {"unhealthy",   "exhausted", "failed", "refused",
                                       "hung",        "exited",    "dead",   "unreachable",
                                       "auth_failed", "removing",  NULL};

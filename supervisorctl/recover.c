@@ -4,6 +4,7 @@
 #include "supervisorctl/ctl.h"
 #include "supervisorctl/follow.h"
 #include "supervisorctl/render_plan.h"
+#include "supervisorctl/story.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -123,8 +124,9 @@ static int ask_and_run(struct ctl *ctl)
 static int join(struct ctl *ctl, const json_t *summary)
 {
     int64_t run = json_int_at(summary, "run", 0);
-    ctl_say(ctl, "run %" PRId64 " (%s) is under way, started by %s", run,
+    ctl_say(ctl, "run %" PRId64 " (%s) %s, started by %s", run,
             json_text_at(summary, "playbook", "?"),
+            story_is_interrupted(summary) ? "was interrupted, and is carried on" : "is under way",
             json_text_at(summary, "requester", "nobody known"));
     return ctl_watch(ctl, run, NULL, NULL);
 }

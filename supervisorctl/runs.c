@@ -24,6 +24,20 @@ static void add_run(struct print_table *table, const json_t *run, int64_t now_ms
     print_table_cell(table, TONE_DIM, json_text_at(run, "text", NULL));
 }
 
+/* The newest such run is the one that can be carried on. */
+static void say_interrupted(struct ctl *ctl, const json_t *runs)
+{
+    CLEANUP_FREE char *hint = ctl_carry_on_hint(ctl);
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i);
+        if (!story_is_interrupted(run))
+            continue;
+        ctl_say(ctl, "run %" PRId64 " was interrupted, and nobody works on it: %s",
+                json_int_at(run, "run", 0), hint);
+        return;
+    }
+}
+
 int ctl_runs(struct ctl *ctl)
 {
     static const char *const headings[] = {">RUN",    "PLAYBOOK", "STATE",     "STARTED", ">TOOK",
@@ -42,6 +56,7 @@ int ctl_runs(struct ctl *ctl)
     for (size_t i = 0; i < json_array_size(runs); i++)
         add_run(table, json_array_get(runs, i), clock_wall_ms());
     print_table_end(table, ctl->out, &ctl->style, 0);
+    say_interrupted(ctl, runs);
     return WIRE_EXIT_DONE;
 }
 
@@ -56,6 +71,13 @@ int ctl_run(struct ctl *ctl)
     if (!ctl_ask(ctl, &question, &run, &code))
         return code;
     story_print(ctl->out, &ctl->style, run, clock_wall_ms());
+    if (story_is_interrupted(run)) {
+        CLEANUP_FREE char *hint = ctl_carry_on_hint(ctl);
+        fprintf(ctl->out,
+                "run %" PRId64 " was interrupted, and nobody works on it: ", question.run);
+        print_text(ctl->out, hint);
+        fputc('\n', ctl->out);
+    }
     return WIRE_EXIT_DONE;
 }
 
@@ -91,6 +113,37 @@ int ctl_attach(struct ctl *ctl)
     return ctl_watch(ctl, question.run, json_at(run, "plan"), NULL);
 }
 
+/* Wound up, with everything up again: what was asked for. */
+static bool is_wound_up(const json_t *entries)
+{
+    const json_t *end = json_array_get(entries, json_array_size(entries) - 1);
+    return strcmp(json_text_at(end, "type", ""), WIRE_ENTRY_END) == 0 &&
+           strcmp(json_text_at(end, "state", ""), "aborted") == 0 &&
+           json_array_size(json_at(end, "left_stopped")) == 0;
+}
+
+/* With no daemon the run is wound up by this process, which must not go before that is done. */
+static int abort_here(struct ctl *ctl, int64_t run)
+{
+    struct err e;
+    struct question about = {.ask = ASK_RUN, .run = run};
+    struct question question = {.ask = ASK_ABORT, .run = run};
+    CLEANUP_JSON json_t *record = NULL;
+    CLEANUP_JSON json_t *reply = NULL;
+    CLEANUP_JSON json_t *entries = NULL;
+    int code = backend_ask(ctl->backend, &about, &record, &e);
+    signals_open(&ctl->signals);
+    if (!code)
+        code = backend_ask(ctl->backend, &question, &reply, &e);
+    if (code) {
+        signals_close(&ctl->signals);
+        return ctl_fail(ctl, code, &e);
+    }
+    ctl_say(ctl, "run %" PRId64 " winds up and starts again what it stopped", run);
+    code = ctl_watch(ctl, run, json_at(record, "plan"), &entries);
+    return code == WIRE_EXIT_FAILED && is_wound_up(entries) ? WIRE_EXIT_DONE : code;
+}
+
 int ctl_abort(struct ctl *ctl)
 {
     struct err e;
@@ -99,6 +152,8 @@ int ctl_abort(struct ctl *ctl)
     int code = meant_run(ctl, &question.run, &e);
     if (code)
         return ctl_fail(ctl, code, &e);
+    if (!ctl->backend->class->runs_outlive_us)
+        return abort_here(ctl, question.run);
     if (!ctl_ask(ctl, &question, &reply, &code))
         return code;
     fprintf(ctl->out,

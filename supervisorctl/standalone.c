@@ -326,9 +326,6 @@ int standalone_new(const struct ctl_options *options, FILE *messages, struct bac
         standalone_free(&standalone->backend);
         return exit_of_opening(e);
     }
-    if (app_is_resuming(standalone->app))
-        fputs("supervisorctl: an unfinished run of an earlier supervisor is carried on\n",
-              messages);
     *ret = &standalone->backend;
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "supervisorctl/backend.h"
 #include "supervisorctl/ctl.h"
+#include "supervisorctl/story.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -17,6 +18,14 @@ static void print_toned_state(struct ctl *ctl, const char *state)
     print_toned(ctl->out, &ctl->style, print_tone_of(state), state);
 }
 
+static void print_hint(struct ctl *ctl, const char *hint)
+{
+    label(ctl, "");
+    fputs(ctl->style.unicode ? "→ " : "-> ", ctl->out);
+    print_text(ctl->out, hint);
+    fputc('\n', ctl->out);
+}
+
 /* An error with its next step, in lines of their own. */
 static void print_error(struct ctl *ctl, const json_t *error)
 {
@@ -27,12 +36,8 @@ static void print_error(struct ctl *ctl, const json_t *error)
         print_text(ctl->out, message);
         fputc('\n', ctl->out);
     }
-    if (hint) {
-        label(ctl, "");
-        fputs(ctl->style.unicode ? "→ " : "-> ", ctl->out);
-        print_text(ctl->out, hint);
-        fputc('\n', ctl->out);
-    }
+    if (hint)
+        print_hint(ctl, hint);
 }
 
 static void print_head(struct ctl *ctl, const json_t *status)
@@ -202,6 +207,10 @@ static void print_run(struct ctl *ctl, const char *name, const json_t *run)
         fprintf(ctl->out, "took %s, ", duration_text(json_int_at(run, "took_ms", 0), took));
     print_text(ctl->out, json_text_at(run, "requester", "nobody known"));
     fputc('\n', ctl->out);
+    if (story_is_interrupted(run)) {
+        CLEANUP_FREE char *hint = ctl_carry_on_hint(ctl);
+        print_hint(ctl, hint);
+    }
 }
 
 static void print_pause(struct ctl *ctl, const json_t *pause)

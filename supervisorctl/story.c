@@ -154,6 +154,11 @@ void story_print_outcome(FILE *out, const struct print_style *style, int64_t run
     print_left_stopped(out, style, json_at(end, "left_stopped"));
 }
 
+bool story_is_interrupted(const json_t *run)
+{
+    return strcmp(json_text_at(run, "state", ""), "interrupted") == 0;
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static void print_line(FILE *out, const char *label, const char *text)
@@ -404,6 +409,6 @@ void story_print(FILE *out, const struct print_style *style, const json_t *run, 
     fputc('\n', out);
     if (end)
         story_print_outcome(out, style, json_int_at(run, "run", 0), end);
-    else
+    else if (!story_is_interrupted(run))
         fprintf(out, "it goes on: supervisorctl attach %" PRId64 "\n", json_int_at(run, "run", 0));
 }

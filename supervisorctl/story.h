@@ -5,12 +5,16 @@
 #include "base/json.h"
 #include "supervisorctl/print.h"
 
+/* Whether a run, or its summary, says that it is unfinished and that nobody works on it. */
+bool story_is_interrupted(const json_t *run);
+
 /* How it ended: state, time, what was left stopped, before and after. `end` is the run's last
  * entry. */
 void story_print_outcome(FILE *out, const struct print_style *style, int64_t run,
                          const json_t *end);
 
-/* The whole: who asked, the evidence, each action, the outcome. `run` is GET /v1/runs/ID. */
+/* The whole: who asked, the evidence, each action, the outcome. `run` is GET /v1/runs/ID. How one
+ * is carried on that was interrupted is the caller's to tell. */
 void story_print(FILE *out, const struct print_style *style, const json_t *run, int64_t now_ms);
 
 /* The groups of a connections object, each as a small table; up to `limit` lines each. */

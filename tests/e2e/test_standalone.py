@@ -100,6 +100,56 @@ def test_a_command_carries_on_behind_the_wait_for_the_database(lab, stack, super
 
 
 @pytest.mark.long
+def test_questions_leave_an_unfinished_run_as_it_is(lab, stack, supervisor):
+    project = stack("diamond")
+    supervisor.configure(QUICK_RECOVER)
+    before = running(lab, project)
+    interrupted_at(lab, project, supervisor, "die", "c")
+    entries = supervisor.json("run", "1", "--standalone")["entries"]
+    with lab.events() as events:
+        for question in (["connections"], ["recover", "--plan"], ["clean", "--dry-run"],
+                         ["playbooks"], ["version"]):
+            answer = supervisor.ctl(*question, "--standalone")
+            assert answer.code == 0, answer
+        status = supervisor.ctl("status", "--standalone")
+        assert status.code == 3 and "run 1 (recover) is unfinished" in status.out, status
+        assert "1 recover interrupted" in status.out
+        assert "supervisorctl --standalone attach" in status.out
+        runs = supervisor.ctl("runs", "--standalone")
+        assert "interrupted" in runs.out and "supervisorctl --standalone attach" in runs.err
+        told = supervisor.ctl("run", "1", "--standalone")
+        assert "it goes on" not in told.out and "supervisorctl --standalone attach" in told.out
+        refused = supervisor.ctl("clean", "--standalone", "--yes", "--state-dir",
+                                 supervisor.folder / "state")
+        assert refused.code == 5, refused
+        assert (f"supervisorctl --standalone --state-dir {supervisor.folder}/state attach"
+                in refused.err)
+        assert supervisor.json("run", "1", "--standalone")["entries"] == entries
+        assert not [one for one in events.all() if one.action == "start"]
+    attached = supervisor.ctl("attach", "--standalone")
+    assert attached.code == 0 and "run 1 succeeded" in attached.out, attached
+    assert running(lab, project) == before
+    again = supervisor.ctl("attach", "--standalone")
+    assert again.code == 1 and "no run is under way" in again.err
+
+
+@pytest.mark.long
+def test_an_abort_without_a_daemon_stays_until_all_is_up_again(lab, stack, supervisor):
+    project = stack("diamond")
+    supervisor.configure(QUICK_RECOVER)
+    before = running(lab, project)
+    interrupted_at(lab, project, supervisor, "die", "c")
+    aborted = supervisor.ctl("abort", "--standalone")
+    assert aborted.code == 0 and "run 1 aborted" in aborted.out, aborted
+    assert running(lab, project) == before
+    # A daemon finds nothing to do.
+    supervisor.start()
+    run = supervisor.json("run", "1")
+    assert run["state"] == "aborted"
+    assert [entry["type"] for entry in run["entries"]].count("resume") == 1
+
+
+@pytest.mark.long
 def test_ctrl_c_without_a_daemon_starts_again_what_was_stopped(lab, stack, supervisor):
     project = stack("stubborn")
     supervisor.configure(QUICK_RECOVER)

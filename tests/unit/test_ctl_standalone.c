@@ -35,7 +35,9 @@ static struct {
     bool ends_by_itself; /* the run ends at once */
     bool silent_end;     /* the last call has no entry */
     bool answers_late;
-    int aborts, unfollows, shutdowns;
+    bool interrupted; /* there is an unfinished run, and nobody works on it */
+    int left_stopped; /* containers that its end tells of */
+    int aborts, follows, unfollows, shutdowns;
     char requester[CONTROL_REQUESTER_MAX];
 } fake;
 
@@ -48,10 +50,22 @@ static void on_interrupt(void *data)
     }
 }
 
+static json_t *summary(void)
+{
+    json_t *run = json_object();
+    json_set_int(run, "run", RUN);
+    json_set_text(run, "playbook", "recover");
+    json_set_text(run, "requester", "uid 0 (root), pid 4711");
+    json_set_text(run, "state", fake.interrupted ? "interrupted" : "succeeded");
+    return run;
+}
+
 static void on_late(void *data)
 {
     struct app *app = data;
     json_t *body = json_object();
+    if (fake.interrupted)
+        json_object_set_new(body, "run", summary());
     app->late_reply(app->late_data, NULL, body);
     json_decref(body);
 }
@@ -88,18 +102,16 @@ struct app *app_free(struct app *app)
     return NULL;
 }
 
-bool app_is_resuming(const struct app *app)
-{
-    (void)app;
-    return false;
-}
-
 static void tell(struct app *app, const char *type, const char *state, bool last)
 {
     json_t *entry = json_object();
     json_set_int(entry, "seq", 1);
     json_set_text(entry, "type", type);
     json_set_text(entry, "state", state);
+    json_t *left = json_array();
+    for (int i = 0; i < fake.left_stopped; i++)
+        json_array_append_new(left, json_string("shop_web_1 (exited)"));
+    json_object_set_new(entry, "left_stopped", left);
     app->on_entry(app->entry_data, last && fake.silent_end ? NULL : entry, last);
     json_decref(entry);
 }
@@ -110,6 +122,8 @@ static void begin_telling(void *data)
     tell(app, "begin", NULL, false);
     if (fake.ends_by_itself)
         tell(app, "end", "succeeded", true);
+    else if (fake.obeys_abort && fake.aborts > 0)
+        tell(app, "end", "aborted", true);
     else
         timer_start(app->interrupt, 1);
 }
@@ -122,6 +136,7 @@ static uint64_t fake_follow(void *data, int64_t run, control_entry_fn on_entry, 
         err_set(e, ERR_NOT_FOUND, "there is no such run");
         return 0;
     }
+    fake.follows++;
     app->on_entry = on_entry;
     app->entry_data = entry_data;
     loop_defer(app->loop, begin_telling, app);
@@ -150,7 +165,7 @@ static void fake_abort(void *data, int64_t run, const char *requester, control_r
     json_t *body = json_object();
     reply(reply_data, NULL, body);
     json_decref(body);
-    if (fake.obeys_abort)
+    if (fake.obeys_abort && app->on_entry)
         loop_defer(app->loop, end_aborted, app);
 }
 
@@ -172,9 +187,44 @@ static void fake_plan(void *data, const char *playbook, const json_t *options,
     reply(reply_data, &e, NULL); /* at once */
 }
 
+static void fake_start(void *data, const json_t *request, const char *requester,
+                       control_reply_fn reply, void *reply_data)
+{
+    (void)data;
+    (void)request;
+    (void)requester;
+    struct err e;
+    err_set(&e, ERR_REFUSED, "not beside another");
+    err_hint(&e, "ask again");
+    reply(reply_data, &e, NULL);
+}
+
+static void fake_runs(void *data, control_reply_fn reply, void *reply_data)
+{
+    (void)data;
+    json_t *body = json_object();
+    json_t *runs = json_array();
+    json_array_append_new(runs, summary());
+    json_object_set_new(body, "runs", runs);
+    reply(reply_data, NULL, body);
+    json_decref(body);
+}
+
+static void fake_run(void *data, int64_t run, control_reply_fn reply, void *reply_data)
+{
+    (void)data;
+    ck_assert_int_eq(run, RUN);
+    json_t *body = summary();
+    reply(reply_data, NULL, body);
+    json_decref(body);
+}
+
 const struct control_ops *app_ops(void)
 {
     static const struct control_ops ops = {.status = fake_status,
+                                           .start = fake_start,
+                                           .runs = fake_runs,
+                                           .run = fake_run,
                                            .plan = fake_plan,
                                            .abort = fake_abort,
                                            .follow = fake_follow,
@@ -331,6 +381,88 @@ START_TEST(test_answers_at_once_later_and_never)
 }
 END_TEST
 
+/* --- a run that an earlier command, or daemon, has left half way ----------------------------- */
+
+static const char carry_on[] = "supervisorctl --standalone --state-dir /nowhere attach";
+
+/* The command, with a state directory that was typed; its exit code. */
+static int command(int (*run)(struct ctl *ctl), const char *argument)
+{
+    options.given = OPTION_BIT(OPTION_STANDALONE) | OPTION_BIT(OPTION_STATE_DIR);
+    options.args[0] = argument;
+    options.arg_count = argument != NULL;
+    fake.interrupted = true;
+    int code = run(&ctl);
+    fflush(ctl.out);
+    fflush(ctl.messages);
+    return code;
+}
+
+START_TEST(test_questions_say_that_a_run_is_interrupted_and_how_it_is_carried_on)
+{
+    ck_assert_int_eq(command(ctl_status, NULL), WIRE_EXIT_DEGRADED);
+    ck_assert_ptr_nonnull(strstr(out_text, "5 recover interrupted"));
+    ck_assert_ptr_nonnull(strstr(out_text, carry_on));
+    ck_assert_int_eq(command(ctl_runs, NULL), WIRE_EXIT_DONE);
+    ck_assert_ptr_nonnull(strstr(messages_text, "run 5 was interrupted"));
+    ck_assert_ptr_nonnull(strstr(messages_text, carry_on));
+    long before = ftell(ctl.out);
+    ck_assert_int_eq(command(ctl_run, "5"), WIRE_EXIT_DONE);
+    ck_assert_ptr_nonnull(strstr(out_text + before, "run 5 was interrupted"));
+    ck_assert_ptr_nonnull(strstr(out_text + before, carry_on));
+    ck_assert_ptr_null(strstr(out_text, "it goes on"));
+    ck_assert_int_eq(fake.follows, 0);
+}
+END_TEST
+
+START_TEST(test_attach_carries_on_what_was_interrupted)
+{
+    fake.ends_by_itself = true;
+    ck_assert_int_eq(command(ctl_attach, NULL), WIRE_EXIT_DONE);
+    ck_assert_int_eq(fake.follows, 1);
+    ck_assert_ptr_nonnull(strstr(out_text, "run 5 succeeded"));
+}
+END_TEST
+
+START_TEST(test_an_abort_stays_until_the_run_is_wound_up)
+{
+    fake.obeys_abort = true;
+    ck_assert_int_eq(command(ctl_abort, NULL), WIRE_EXIT_DONE);
+    ck_assert_int_eq(fake.aborts, 1);
+    ck_assert_ptr_nonnull(strstr(out_text, "run 5 aborted"));
+    ck_assert_ptr_null(strstr(out_text, "supervisorctl attach"));
+    ck_assert_int_eq(ctl.signals.fd, -1);
+}
+END_TEST
+
+START_TEST(test_an_abort_that_leaves_something_down_is_no_success)
+{
+    fake.obeys_abort = true;
+    fake.left_stopped = 1;
+    options.json = true;
+    ck_assert_int_eq(command(ctl_abort, "5"), WIRE_EXIT_FAILED);
+    CLEANUP_JSON json_t *object = json_loads(out_text, 0, NULL); /* one, and nothing behind it */
+    ck_assert_str_eq(json_text_at(object, "state", ""), "aborted");
+}
+END_TEST
+
+START_TEST(test_what_is_refused_beside_it_is_told_how_it_is_carried_on)
+{
+    options.yes = true;
+    ck_assert_int_eq(command(ctl_clean, NULL), WIRE_EXIT_REFUSED);
+    ck_assert_ptr_nonnull(strstr(messages_text, "not beside another"));
+    ck_assert_ptr_nonnull(strstr(messages_text, carry_on));
+}
+END_TEST
+
+START_TEST(test_a_folder_with_a_space_is_shown_as_a_shell_takes_it)
+{
+    options.state_dir = "/it's here";
+    command(ctl_run, "5");
+    ck_assert_ptr_nonnull(strstr(out_text, "--state-dir '/it'\\''s here' attach"));
+}
+END_TEST
+
 START_TEST(test_a_lock_that_is_held)
 {
     struct err e;
@@ -354,6 +486,12 @@ int main(void)
     tcase_add_test(tests, test_a_run_that_is_not_there);
     tcase_add_test(tests, test_signals_are_as_they_were_afterwards);
     tcase_add_test(tests, test_answers_at_once_later_and_never);
+    tcase_add_test(tests, test_questions_say_that_a_run_is_interrupted_and_how_it_is_carried_on);
+    tcase_add_test(tests, test_attach_carries_on_what_was_interrupted);
+    tcase_add_test(tests, test_an_abort_stays_until_the_run_is_wound_up);
+    tcase_add_test(tests, test_an_abort_that_leaves_something_down_is_no_success);
+    tcase_add_test(tests, test_what_is_refused_beside_it_is_told_how_it_is_carried_on);
+    tcase_add_test(tests, test_a_folder_with_a_space_is_shown_as_a_shell_takes_it);
     tcase_add_test(tests, test_a_lock_that_is_held);
     Suite *suite = suite_create("ctl_standalone");
     suite_add_tcase(suite, tests);

@@ -1459,6 +1459,137 @@ START_TEST(a_database_that_does_not_answer_fails_its_steps_in_seconds)
 }
 END_TEST
 
+/* What a command's process does: an unfinished run is found, and left alone until it is asked for.
+ */
+static bool find_left(void)
+{
+    int found = -1;
+    runner_find_left(runner, on_resumed, &found);
+    while (found < 0)
+        turn();
+    return found;
+}
+
+static void assert_untouched(int64_t run)
+{
+    json_t *record = record_of(run);
+    ck_assert_uint_eq(json_array_size(json_at(record, "entries")), INTENT_TO_STOP);
+    ck_assert_int_eq(runner_present(runner), 0);
+    ck_assert_int_eq(world_find(&world, "web")->stops, 1); /* that of the run before */
+    json_decref(record);
+}
+
+START_TEST(an_unfinished_run_that_nobody_asks_for_is_told_and_left_alone)
+{
+    int64_t run = unfinished_run(1000, NULL);
+    ck_assert(find_left());
+    json_t *summary = runner_summary(runner);
+    ck_assert_int_eq(json_int_at(summary, "run", 0), run);
+    ck_assert_str_eq(json_text_at(summary, "state", ""), "interrupted");
+    json_decref(summary);
+    drain();
+    assert_untouched(run);
+    end_life();
+    begin_life(path);
+    ck_assert(find_left()); /* it is still there for the next */
+}
+END_TEST
+
+START_TEST(who_asks_for_an_unfinished_run_carries_it_on)
+{
+    struct heard heard = {.last_seq = 1}; /* its "begin" is not in what the journal has */
+    int64_t run = unfinished_run(1000, NULL);
+    ck_assert(find_left());
+    runner_carry_on(runner, run + 1); /* another */
+    assert_untouched(run);
+    runner_carry_on(runner, run);
+    ck_assert_int_eq(runner_present(runner), run);
+    heard.handle = runner_follow(runner, run, on_entry, &heard, NULL);
+    await_end();
+    ck_assert(heard.over);
+    json_t *record = record_of(run);
+    assert_end(record, "succeeded", 0);
+    ck_assert(has_entry(record, "resume", "carrying the run on"));
+    json_decref(record);
+    ck_assert(!find_left());
+}
+END_TEST
+
+/* Whether the journal has been read by then or not. */
+static void ask_beside_unfinished(bool read, const char *playbook, struct asked *asked)
+{
+    int found = -1;
+    if (read)
+        ck_assert(find_left());
+    else
+        runner_find_left(runner, on_resumed, &found);
+    ask(playbook, NULL, asked);
+    while (!asked->told)
+        turn();
+}
+
+static void carry_on_by_asking(bool read)
+{
+    struct asked same;
+    int64_t run = unfinished_run(1000, NULL);
+    ask_beside_unfinished(read, "bounce", &same);
+    ck_assert(same.joined);
+    ck_assert_int_eq(same.run, run);
+    await_end();
+    json_t *record = record_of(run);
+    assert_end(record, "succeeded", 0);
+    json_decref(record);
+}
+
+START_TEST(the_same_again_carries_an_unfinished_run_on)
+{
+    carry_on_by_asking(true);
+}
+END_TEST
+
+START_TEST(the_same_again_may_come_before_the_journal_is_read)
+{
+    carry_on_by_asking(false);
+}
+END_TEST
+
+static void be_refused_beside(int64_t run, bool read)
+{
+    struct asked other;
+    ask_beside_unfinished(read, "other", &other);
+    ck_assert_int_eq(other.e.code, ERR_REFUSED);
+    unit_assert_has(other.e.text, "bounce");
+    unit_assert_has(other.e.text, "unfinished");
+    unit_assert_has(other.e.hint, "--standalone attach");
+    drain();
+    assert_untouched(run);
+}
+
+START_TEST(another_playbook_is_refused_beside_an_unfinished_run_which_is_left_alone)
+{
+    int64_t run = unfinished_run(1000, NULL);
+    be_refused_beside(run, true);
+    end_life();
+    begin_life(path);
+    be_refused_beside(run, false);
+}
+END_TEST
+
+START_TEST(an_abort_of_an_unfinished_run_winds_it_up)
+{
+    struct err e;
+    int64_t run = unfinished_run(1000, NULL);
+    world_exit(&world, world_find(&world, "web"), 0); /* its stop did come through */
+    ck_assert(find_left());
+    ck_assert_int_eq(runner_abort(runner, run, "me", &e), 0);
+    await_end();
+    json_t *record = record_of(run);
+    assert_end(record, "aborted", 0);
+    assert_up("web");
+    json_decref(record);
+}
+END_TEST
+
 /* A life that has begun a run and not one of its actions, and another that does them all and knows
  * no address yet, as a command's process knows none. The caller owns the record. */
 static json_t *carried_on_to_end(const char *playbook)
@@ -1562,6 +1693,11 @@ UNIT_MAIN_WITH(
     a_database_is_looked_at_cleaned_and_verified, a_plan_that_is_shown_takes_nothing_from_a_run,
     a_database_that_stays_full_is_not_verified,
     a_database_that_does_not_answer_fails_its_steps_in_seconds,
+    an_unfinished_run_that_nobody_asks_for_is_told_and_left_alone,
+    who_asks_for_an_unfinished_run_carries_it_on, the_same_again_carries_an_unfinished_run_on,
+    the_same_again_may_come_before_the_journal_is_read,
+    another_playbook_is_refused_beside_an_unfinished_run_which_is_left_alone,
+    an_abort_of_an_unfinished_run_winds_it_up,
     a_run_that_is_carried_on_finds_the_database_to_verify,
     a_run_that_is_carried_on_finds_the_database_for_its_evidence,
     a_run_that_is_carried_on_looks_at_the_database_at_its_end,
