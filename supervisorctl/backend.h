@@ -48,6 +48,9 @@ enum follow_wish {
     FOLLOW_LEAVE,
 };
 
+/* For how long a lost connection is tried again: a daemon that is restarted is back by then. */
+enum { FOLLOW_RETRY_MS = 60000 };
+
 struct follower {
     /* One entry of the run; borrowed. */
     void (*on_entry)(void *data, const json_t *entry);

@@ -25,7 +25,14 @@ struct watch {
     bool timed_out;
     bool winding_up;
     bool left;
+    bool lost; /* the daemon does not answer at present */
 };
+
+/* Of a run whose daemon may be gone. Where that one's state is, it alone knew. */
+#define WHO_CARRIES_ON                                                                             \
+    "the next daemon on its state directory carries it on: systemctl start stack-supervisor, or "  \
+    "stack-supervisord as it was started by hand; without one, with its --state-dir: "             \
+    "supervisorctl --standalone attach"
 
 static bool runs_outlive_us(const struct ctl *ctl)
 {
@@ -90,11 +97,14 @@ static enum follow_wish on_tick(void *data)
 static void on_gap(void *data, bool restored, const struct err *e)
 {
     struct watch *watch = data;
+    char limit[DURATION_MAX];
+    watch->lost = !restored;
     progress_break(watch->progress);
     if (restored)
         ctl_say(watch->ctl, "the daemon is back");
     else
-        ctl_say(watch->ctl, "%s; trying again, the run does not need us", e->text);
+        ctl_say(watch->ctl, "%s; trying again for %s, a daemon that is back carries the run on",
+                e->text, duration_text(FOLLOW_RETRY_MS, limit));
 }
 
 /* --- when it is over -------------------------------------------------------------------------- */
@@ -103,6 +113,8 @@ static int exit_of_left(const struct watch *watch)
 {
     if (watch->timed_out)
         return WIRE_EXIT_TIMEOUT;
+    if (watch->lost)
+        return WIRE_EXIT_UNREACHABLE;
     return runs_outlive_us(watch->ctl) ? WIRE_EXIT_DONE : WIRE_EXIT_FAILED;
 }
 
@@ -120,7 +132,8 @@ static int print_object(const struct watch *watch)
 {
     CLEANUP_JSON json_t *object = json_object();
     json_set_int(object, "run", watch->run);
-    json_set_text(object, "state", json_text_at(watch->end, "state", "running"));
+    json_set_text(object, "state",
+                  json_text_at(watch->end, "state", watch->lost ? "unknown" : "running"));
     json_object_set(object, "entries", watch->entries);
     return ctl_print_json(watch->ctl, exit_of_watch(watch), object);
 }
@@ -135,20 +148,39 @@ static void say_left_here(const struct watch *watch)
 
 static void say_left(const struct watch *watch)
 {
-    if (runs_outlive_us(watch->ctl))
-        ctl_say(watch->ctl, "%s; run %" PRId64 " goes on: supervisorctl attach %" PRId64,
-                watch->timed_out ? "the time is over" : "detached", watch->run, watch->run);
+    const char *why = watch->timed_out ? "the time is over" : "detached";
+    if (watch->lost)
+        ctl_say(watch->ctl,
+                "%s; the daemon does not answer, and it is not known whether run %" PRId64
+                " goes on. If the daemon is gone, " WHO_CARRIES_ON,
+                why, watch->run);
+    else if (runs_outlive_us(watch->ctl))
+        ctl_say(watch->ctl, "%s; run %" PRId64 " goes on: supervisorctl attach %" PRId64, why,
+                watch->run, watch->run);
     else
         say_left_here(watch);
+}
+
+/* That nobody answers is of less weight than what became of the run by that. */
+static int fail(struct watch *watch, int code, const struct err *e)
+{
+    struct err gone;
+    progress_break(watch->progress);
+    if (e->code != ERR_UNREACHABLE)
+        return ctl_fail(watch->ctl, code, e);
+    err_set(&gone, ERR_UNREACHABLE,
+            "run %" PRId64 " is unfinished as far as is known, and containers that it stopped may "
+            "be down: %.*s",
+            watch->run, ERR_TEXT_MAX / 2, e->text);
+    err_hint(&gone, "%s", WHO_CARRIES_ON);
+    return ctl_fail(watch->ctl, code, &gone);
 }
 
 static int finish(struct watch *watch, int code, const struct err *e)
 {
     struct ctl *ctl = watch->ctl;
-    if (code) {
-        progress_break(watch->progress);
-        return ctl_fail(ctl, code, e);
-    }
+    if (code)
+        return fail(watch, code, e);
     if (!watch->end && !watch->left) {
         struct err lost;
         err_set(&lost, ERR_PROTOCOL, "run %" PRId64 ": its end was not told", watch->run);

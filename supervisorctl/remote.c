@@ -23,7 +23,6 @@ enum {
     ASK_LIMIT_MS = 120000, /* a daemon's own deadlines are shorter: it must be hung */
     TICK_MS = 100,
     RETRY_MS = 500,
-    RETRY_LIMIT_MS = 60000, /* a daemon that is restarted is back by then */
 };
 
 struct remote {
@@ -86,8 +85,10 @@ static int no_daemon(const struct remote *remote, CURL *curl, struct err *e)
     err_set(e, ERR_UNREACHABLE, "no daemon there: %s: %s%s%s%s", remote->socket,
             code ? strerror((int)code) : "cannot connect", name ? " (" : "", name ? name : "",
             name ? ")" : "");
-    err_hint(e, "systemctl start stack-supervisor%s",
-             remote->has_other ? ", or use --standalone" : "");
+    err_hint(e,
+             "systemctl start stack-supervisor, or stack-supervisord by hand (--socket: where it "
+             "listens)%s",
+             remote->has_other ? "; or use --standalone" : "");
     return WIRE_EXIT_UNREACHABLE;
 }
 
@@ -349,7 +350,7 @@ static int follow_loop(struct stream *stream, CURLM *multi, const char *path, st
         gap = gap && !stream->heard;
         if (stream->heard)
             last_heard = clock_mono_ms();
-        if (clock_mono_ms() - last_heard > RETRY_LIMIT_MS)
+        if (clock_mono_ms() - last_heard > FOLLOW_RETRY_MS)
             return code ? code : WIRE_EXIT_UNREACHABLE;
         if (!gap)
             stream->follower->on_gap(stream->follower->data, false, e);

@@ -371,6 +371,17 @@ def test_a_daemon_that_comes_back_is_followed_on(piped, daemon):
     assert [entry["seq"] for entry in json.loads(out)["entries"]] == [1, 2, 3, 4]
 
 
+def test_a_timeout_while_the_daemon_is_away_promises_nothing(piped, daemon):
+    process = piped("recover", "--timeout", "2s")
+    until(lambda: any("events" in path for _, path, _ in daemon.requests), "the follower")
+    daemon.stop()
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 124
+    assert "trying again for 1m00s" in errors
+    assert "it is not known whether run 12 goes on" in errors
+    assert "the next daemon on its state directory carries it on" in errors
+
+
 def test_nobody_reads_what_it_prints(environment, daemon):
     daemon.script = at_once
     done = subprocess.run(["sh", "-c", f"{CTL} recover | head -n 1"], env=environment, text=True,
@@ -598,7 +609,8 @@ def test_no_daemon_is_exit_code_4_and_says_what_to_do(ctl, daemon):
         assert answer.returncode == 4 and answer.stdout == ""
         assert f"no daemon there: {daemon.path}: No such file or directory (ENOENT)" in \
             answer.stderr
-        assert "systemctl start stack-supervisor, or use --standalone" in answer.stderr
+        assert "systemctl start stack-supervisor, or stack-supervisord by hand" in answer.stderr
+        assert "--standalone" in answer.stderr
     answer = ctl("why")  # which nobody else can answer
     assert answer.returncode == 4 and "systemctl start stack-supervisor" in answer.stderr
     assert "standalone" not in answer.stderr

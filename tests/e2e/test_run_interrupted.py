@@ -108,6 +108,25 @@ def test_a_daemon_told_to_stop_lets_a_stop_end_and_the_next_one_carries_on(lab, 
 
 
 @pytest.mark.long
+def test_who_watches_a_daemon_that_dies_is_told_what_becomes_of_its_run(lab, stack, supervisor):
+    project = stack("stubborn")
+    supervisor.configure(f"stack: {project}\n{QUICK_RECOVER}")
+    quick = supervisor.start()
+    before = running(lab, project)
+    with lab.events() as events:
+        command = quick.spawn("recover", "--yes")
+        wait_told_to_end(events, "mule")
+        quick.stop(signal.SIGKILL)
+    _, err = command.communicate(timeout=120)  # it tries again for a minute
+    assert command.returncode == 4 and "trying again for 1m00s" in err, err
+    assert "run 1 is unfinished" in err and "may be down" in err
+    assert "the next daemon on its state directory carries it on" in err
+    assert running(lab, project) < before
+    quick.start()
+    carried_on(lab, project, quick, 1, before)
+
+
+@pytest.mark.long
 def test_a_daemon_killed_during_a_stop_is_followed_by_one_that_starts_all_again(lab, stack,
                                                                                 supervisor):
     """The engine goes on stopping; a start that comes too early would be lost in that stop."""
