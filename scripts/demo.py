@@ -9,6 +9,7 @@ It types what a person would type and shows what a person would see.
 """
 
 import argparse
+import http.client
 import os
 import subprocess
 import sys
@@ -17,9 +18,29 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def read_options():
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--docker-host", metavar="HOST", help="unix:///path of an engine to use")
+    parser.add_argument("--bin", default=ROOT / "build/release/bin", help=argparse.SUPPRESS)
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--no-old-way", action="store_true", help="leave the comparison out")
+    options = parser.parse_args()
+    if options.docker_host and not options.docker_host.startswith("unix://"):
+        parser.error("--docker-host: the demo wants a socket: unix:///path")
+    return options
+
+
+# Before the lab, which needs what scripts/setup installs: --check is asked before that.
+OPTIONS = read_options()
+if OPTIONS.check:
+    sys.exit(0)
+
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
-from lab import Lab, wait_until  # noqa: E402  (the path is set one line above)
+from lab import ApiError, Lab, wait_until  # noqa: E402  (the path is set one line above)
 from labkit import images  # noqa: E402
 
 STACK = "five"
@@ -27,14 +48,36 @@ PROJECT = "demo"
 BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
 
 
+class OwnLab(Lab):
+    """An engine with the demo's stack and no other, which is found without a word."""
+
+    configuration = ""
+
+
 class GuestLab(Lab):
     """The lab's helpers on an engine that somebody else runs; it starts and stops no engine."""
+
+    configuration = f"stack: {PROJECT}\n"  # there may be others
 
     def __init__(self, docker_host):
         super().__init__()
         self.guest_socket = docker_host.removeprefix("unix://")
 
+    def _expect_no_demo(self):
+        try:
+            there = self.containers(PROJECT)
+        except OSError as problem:
+            raise RuntimeError(f"{self.docker_host}: {problem.strerror or problem}") from problem
+        if there:  # it would be taken down at the end
+            raise RuntimeError(f"{self.docker_host} has a stack '{PROJECT}' already, which may be "
+                               "somebody's: the demo makes one of that name and removes it")
+
     def start(self, detached=False):
+        try:
+            self._expect_no_demo()
+        except BaseException:
+            super().stop()
+            raise
         (self.root / "client").mkdir(parents=True, exist_ok=True)
         images.build_images(self.guest_socket)
         return self
@@ -53,16 +96,18 @@ class GuestLab(Lab):
 
 
 class Daemon:
-    """stack-supervisord on a state directory and a socket of its own."""
+    """stack-supervisord on a state directory, a socket and a configuration of its own."""
 
-    def __init__(self, binaries, docker_host, mode):
+    def __init__(self, binaries, lab, mode):
         self.binaries = Path(binaries).resolve()
         self.folder = tempfile.TemporaryDirectory(prefix="demo-")
         state = Path(self.folder.name)
+        (state / "supervisor.yaml").write_text(lab.configuration, encoding="utf-8")
         self.environment = os.environ | {
+            "STACK_SUPERVISOR_CONFIG": str(state / "supervisor.yaml"),
             "STACK_SUPERVISOR_STATE_DIR": str(state / "state"),
             "STACK_SUPERVISOR_SOCKET": str(state / "control.sock"),
-            "STACK_SUPERVISOR_DOCKER_HOST": docker_host,
+            "STACK_SUPERVISOR_DOCKER_HOST": lab.docker_host,
             "STACK_SUPERVISOR_MODE": mode,
         }
         self.log = open(state / "log", "w+", encoding="utf-8")
@@ -72,6 +117,8 @@ class Daemon:
                                         stderr=self.log, stdin=subprocess.DEVNULL)
         socket = Path(self.environment["STACK_SUPERVISOR_SOCKET"])
         wait_until(lambda: socket.exists() or self.process.poll() is not None, 10, "the daemon")
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the daemon has ended at once:\n{Path(self.log.name).read_text()}")
         return self
 
     def __exit__(self, *_):
@@ -163,10 +210,12 @@ def nobody_types(lab, daemon):
 
 
 def show(lab, binaries, with_old_way):
-    say("a stack of five services, and the supervisor beside it, with no configuration at all")
+    say("a stack of five services, and the supervisor beside it, " +
+        ("told its name, as there may be others" if lab.configuration
+         else "with no configuration at all"))
     lab.compose_up(STACK, project=PROJECT)
     lab.wait_healthy(PROJECT, timeout=120)
-    with Daemon(binaries, lab.docker_host, mode="off") as daemon:
+    with Daemon(binaries, lab, mode="off") as daemon:
         daemon.ctl("status")
         say("backend and worker leak connections, until PostgreSQL refuses every login")
         exhaust(lab)
@@ -187,25 +236,25 @@ def show(lab, binaries, with_old_way):
         say(f"recover took {took:.1f} s; the old way {old:.1f} s ({old / took:.1f} times as long)")
     else:
         say(f"recover took {took:.1f} s")
-    with Daemon(binaries, lab.docker_host, mode="act") as daemon:
+    with Daemon(binaries, lab, mode="act") as daemon:
         nobody_types(lab, daemon)
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        prog="scripts/demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--docker-host", metavar="HOST", help="unix:///path of an engine to use")
-    parser.add_argument("--bin", default=ROOT / "build/release/bin", help=argparse.SUPPRESS)
-    parser.add_argument("--no-old-way", action="store_true", help="leave the comparison out")
-    options = parser.parse_args()
-    if options.docker_host and not options.docker_host.startswith("unix://"):
-        parser.error("--docker-host: the demo wants a socket: unix:///path")
-    lab = GuestLab(options.docker_host) if options.docker_host else Lab()
-    say("starting " + ("on " + options.docker_host if options.docker_host
+    lab = GuestLab(OPTIONS.docker_host) if OPTIONS.docker_host else OwnLab()
+    say("starting " + ("on " + OPTIONS.docker_host if OPTIONS.docker_host
                        else "a Docker Engine of the demo's own (its images are built the first time)"))
-    with lab:
-        show(lab, options.bin, not options.no_old_way)
+    try:
+        with lab:
+            show(lab, OPTIONS.bin, not OPTIONS.no_old_way)
+    except (RuntimeError, OSError, ApiError, http.client.HTTPException,
+            subprocess.SubprocessError) as problem:
+        print(f"demo: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
