@@ -24,8 +24,12 @@ struct playbook *runner__find_playbook(const struct runner *runner, const char *
     struct playbook *playbook = playbook_set_find(runner->playbooks, name);
     err_clear(e);
     if (!playbook) {
+        const char *meant = playbook_set_nearest(runner->playbooks, name);
         err_set(e, ERR_NOT_FOUND, "there is no playbook '%s'", name);
-        err_hint(e, "supervisorctl playbooks lists them");
+        if (meant)
+            err_hint(e, "did you mean '%s'?", meant);
+        else
+            err_hint(e, "supervisorctl playbooks lists them");
         return NULL;
     }
     return json_object_size(options) > 0 ? playbook_with_options(playbook, options, e)

@@ -116,6 +116,8 @@ struct playbook_set *playbook_set_free(struct playbook_set *set);
 void playbook_set_put(struct playbook_set *set, struct playbook *playbook); /* takes a reference */
 struct playbook *playbook_set_find(const struct playbook_set *set, const char *name); /* borrowed */
 json_t *playbook_set_json(const struct playbook_set *set); /* [{"name":…,"description":…}] */
+/* The name that is nearest to `typed`, if near enough to be meant, or NULL; borrowed. */
+const char *playbook_set_nearest(const struct playbook_set *set, const char *typed);
 
 const char *step_kind_name(enum step_kind kind);
 

@@ -1,4 +1,5 @@
 /* The playbooks that can be asked for by name: built-in ones under the user's own. */
+#include "base/diag.h"
 #include "base/mem.h"
 #include "playbooks/playbook.h"
 
@@ -91,4 +92,12 @@ json_t *playbook_set_json(const struct playbook_set *set)
         json_array_append_new(array, item);
     }
     return array;
+}
+
+const char *playbook_set_nearest(const struct playbook_set *set, const char *typed)
+{
+    CLEANUP_FREE const char **names = mem_new((set->count + 1) * sizeof *names);
+    for (size_t i = 0; i < set->count; i++)
+        names[i] = set->items[i]->name;
+    return diag_nearest(typed, names);
 }

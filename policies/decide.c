@@ -265,7 +265,7 @@ static struct track *find_asking(struct decide *engine, int64_t decision, struct
         if (engine->tracks[i].state == STATE_ASKING && engine->tracks[i].decision == decision)
             return &engine->tracks[i];
     err_set(e, ERR_NOT_FOUND, "decision %lld does not wait for an approval", (long long)decision);
-    err_hint(e, "'supervisorctl policies' shows what does");
+    err_hint(e, "supervisorctl status and supervisorctl why name what does, by its number");
     return NULL;
 }
 

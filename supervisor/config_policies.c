@@ -147,11 +147,7 @@ static void check_condition(const struct config *config, const struct policy *po
 static void complain_no_playbook(const struct config *config, const struct policy *policy,
                                  const struct rung *rung, struct diag_list *diags)
 {
-    CLEANUP_JSON json_t *list = playbook_set_json(config->playbooks);
-    const char **names = mem_new((json_array_size(list) + 1) * sizeof *names);
-    for (size_t i = 0; i < json_array_size(list); i++)
-        names[i] = json_text_at(json_array_get(list, i), "name", "");
-    const char *nearest = diag_nearest(rung->playbook, names);
+    const char *nearest = playbook_set_nearest(config->playbooks, rung->playbook);
     if (nearest)
         diag_add(diags, rung->line, rung->column,
                  "policy %s: there is no playbook '%s'; did you mean '%s'?", policy->name,
@@ -159,7 +155,6 @@ static void complain_no_playbook(const struct config *config, const struct polic
     else
         diag_add(diags, rung->line, rung->column, "policy %s: there is no playbook '%s'",
                  policy->name, rung->playbook);
-    free(names);
 }
 
 /* What the runner would say in the middle of the trouble, it says now. */

@@ -1,4 +1,5 @@
 /* supervisorctl why, policies, observations: what the supervisor sees, and what it makes of it. */
+#include "base/diag.h"
 #include "base/mem.h"
 #include "supervisorctl/backend.h"
 #include "supervisorctl/ctl.h"
@@ -138,12 +139,63 @@ static int print_decision_numbered(struct ctl *ctl, const json_t *decisions, con
     return ctl_fail(ctl, WIRE_EXIT_FAILED, &e);
 }
 
+/* Whether one of the list has this text under `key`. */
+static bool is_among(const json_t *list, const char *key, const char *text)
+{
+    const json_t *item;
+    size_t i;
+    json_array_foreach(list, i, item)
+    {
+        if (strcmp(json_text_at(item, key, ""), text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int refuse_policy(struct ctl *ctl, const char *name, const json_t *policies)
+{
+    struct err e;
+    size_t count = json_array_size(policies);
+    CLEANUP_FREE const char **names = mem_new((count + 1) * sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = json_text_at(json_array_get(policies, i), "name", "");
+    const char *meant = diag_nearest(name, names);
+    err_set(&e, ERR_INVALID, "there is no policy '%s'", name);
+    if (meant)
+        err_hint(&e, "did you mean '%s'?", meant);
+    else
+        err_hint(&e, "supervisorctl policies lists them");
+    return ctl_fail(ctl, WIRE_EXIT_USAGE, &e);
+}
+
+/* One that was taken out of the configuration is still in the history. 0, or the exit code. */
+static int check_policy(struct ctl *ctl, const char *name)
+{
+    struct err e;
+    struct question policies = {.ask = ASK_POLICIES};
+    struct question decisions = {.ask = ASK_DECISIONS};
+    CLEANUP_JSON json_t *present = NULL;
+    CLEANUP_JSON json_t *past = NULL;
+    int code = backend_ask(ctl->backend, &policies, &present, &e);
+    if (!code && is_among(json_at(present, "policies"), "name", name))
+        return 0;
+    if (!code)
+        code = backend_ask(ctl->backend, &decisions, &past, &e);
+    if (code)
+        return ctl_fail(ctl, code, &e);
+    return is_among(json_at(past, "decisions"), "policy", name)
+               ? 0
+               : refuse_policy(ctl, name, json_at(present, "policies"));
+}
+
 int ctl_why(struct ctl *ctl)
 {
     struct question question = {.ask = ASK_DECISIONS};
     const char *which = ctl->options->arg_count ? ctl->options->args[0] : NULL;
     CLEANUP_JSON json_t *answer = NULL;
-    int code;
+    int code = which && !is_number(which) ? check_policy(ctl, which) : 0;
+    if (code)
+        return code;
     if (!ctl_ask(ctl, &question, &answer, &code))
         return code;
     const json_t *decisions = json_at(answer, "decisions");

@@ -36,11 +36,31 @@ static json_t *options_of(const struct ctl *ctl)
     return NULL;
 }
 
+/* A name that no playbook bears is a slip of the command line, like any other unknown name. The
+ * supervisor's answer alone does not tell: it finds no stack by the same code. */
+static int code_of(struct ctl *ctl, int code, const struct err *e)
+{
+    struct err ignored;
+    struct question question = {.ask = ASK_PLAYBOOKS};
+    CLEANUP_JSON json_t *answer = NULL;
+    const json_t *playbook;
+    size_t i;
+    if (code == 0 || e->code != ERR_NOT_FOUND ||
+        backend_ask(ctl->backend, &question, &answer, &ignored) != 0)
+        return code;
+    json_array_foreach(json_at(answer, "playbooks"), i, playbook)
+    {
+        if (strcmp(json_text_at(playbook, "name", ""), playbook_of(ctl)) == 0)
+            return code;
+    }
+    return WIRE_EXIT_USAGE;
+}
+
 static int ask_plan(struct ctl *ctl, json_t **ret, struct err *e)
 {
     CLEANUP_JSON json_t *options = options_of(ctl);
     struct question question = {.ask = ASK_PLAN, .playbook = playbook_of(ctl), .body = options};
-    return backend_ask(ctl->backend, &question, ret, e);
+    return code_of(ctl, backend_ask(ctl->backend, &question, ret, e), e);
 }
 
 static int show_plan(struct ctl *ctl)
@@ -67,7 +87,7 @@ static int start(struct ctl *ctl, const char *plan_id, json_t **ret_reply, struc
     json_t *options = options_of(ctl);
     if (options)
         json_object_set_new(request, "options", options);
-    return ctl_start(ctl, request, ret_reply, e);
+    return code_of(ctl, ctl_start(ctl, request, ret_reply, e), e);
 }
 
 static int run_at_once(struct ctl *ctl)

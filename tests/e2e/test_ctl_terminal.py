@@ -698,7 +698,7 @@ def test_help_comes_from_the_table(ctl):
 
 def test_an_unknown_playbook(ctl):
     answer = ctl("recover", "nosuch", "--plan")
-    assert answer.returncode == 1 and "there is no playbook 'nosuch'" in answer.stderr
+    assert answer.returncode == 2 and "there is no playbook 'nosuch'" in answer.stderr
 
 
 def test_something_else_behind_the_socket(ctl, daemon):

@@ -111,6 +111,12 @@ def test_why_tells_the_values_that_it_was_taken_on(five, supervisor):
     one = supervisor.ctl("why", str(run["id"])).out
     assert "connections.used" in one and "> 0" in one and "supervisorctl run 1" in one
     assert supervisor.ctl("why", "99999").code == 1
+    for more in ([], ["--json"]):
+        slip = supervisor.ctl("why", "eagre", *more)
+        assert slip.code == 2 and "there is no policy 'eagre'" in slip.err, slip
+        assert "did you mean 'eager'?" in slip.err, slip
+    nobody = supervisor.ctl("approve", "99999")
+    assert nobody.code == 1 and "supervisorctl status" in nobody.err, nobody
     assert supervisor.json("why")["decisions"][0]["id"] >= run["id"]
     story = supervisor.json("run", "1")
     assert story["trigger"] == "policy" and f"decision {run['id']}" in story["requester"]

@@ -87,6 +87,9 @@ def test_a_selection_that_makes_no_sense_is_refused(lab, replicas, quick):
         other = quick.ctl("recover", playbook, "--container", "worker", "--yes")
         assert other.code == 2 and "no step that takes containers" in other.err, other
         assert "restart-leaker" in other.err, other
+    for more in (["--plan"], ["--yes"]):
+        slip = quick.ctl("recover", "recovr", *more)
+        assert slip.code == 2 and "did you mean 'recover'?" in slip.err, slip
     with pytest.raises(Refusal) as refused:
         quick.api("GET", "/v1/plan?playbook=restart-leaker")
     assert refused.value.status == 400 and '"containers"' in refused.value.hint
