@@ -216,8 +216,14 @@ static void on_ping_limit(void *data)
     docker__forget_version(docker);
     err_set(&e, ERR_TIMEOUT, "%s takes connections but does not answer a ping within %d s",
             docker->host.name, PING_LIMIT_MS / 1000);
-    err_hint(&e, "the Engine is starting or hangs: `systemctl status docker`");
+    docker_hint_silence(&e);
     release_waiting(docker, &e);
+}
+
+void docker_hint_silence(struct err *e)
+{
+    if (e->code == ERR_TIMEOUT && !*e->hint)
+        err_hint(e, "the Engine is starting or hangs: `systemctl status docker`");
 }
 
 /* --- docker_ping --------------------------------------------------------------------------------

@@ -49,7 +49,10 @@ int docker_new(struct loop *loop, const struct docker_options *options, struct d
  * are cancelled too. Watches are freed before their client. Accepts NULL; returns NULL. */
 struct docker *docker_free(struct docker *docker);
 
-const char *docker_host(const struct docker *docker);        /* as it was resolved */
+const char *docker_host(const struct docker *docker); /* as it was resolved */
+
+/* To an Engine's silence (a deadline that passed) that says no next step, adds one. */
+void docker_hint_silence(struct err *e);
 const char *docker_api_version(const struct docker *docker); /* "1.41"; "" before the first ping */
 const char *docker_server(const struct docker *docker);      /* "Docker/20.10.24 (linux)" or "" */
 

@@ -74,13 +74,15 @@ static void on_plan_stack(void *data, const struct err *e, struct stack *stack)
     struct plan *plan = NULL;
     struct err failure;
     planning_leave(planning);
-    if (e)
+    if (e) {
         failure = *e;
-    else if (!planning->runner)
+        docker_hint_silence(&failure);
+    } else if (!planning->runner) {
         runner__refuse_stopping(&failure);
-    else if (runner__make_plan(planning->runner, planning->playbook, planning->options, stack,
-                               &plan, &failure) == 0)
+    } else if (runner__make_plan(planning->runner, planning->playbook, planning->options, stack,
+                                 &plan, &failure) == 0) {
         err_clear(&failure);
+    }
     planning->done(planning->data, plan ? NULL : &failure, plan);
     plan_unref(plan);
     free(planning->playbook);

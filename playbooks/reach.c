@@ -81,16 +81,27 @@ static void add_configured(struct buf *out, const struct container *container,
         conninfo__add(out, "passfile", options->passfile);
 }
 
+/* Where one has an address and another not, the setting helps; one that does not run has none. */
+static int refuse_addressless(const struct container *container, struct err *e)
+{
+    if (container_is_up(container)) {
+        err_set(e, ERR_NOT_FOUND, "the database's container %s has no address to connect to (%s)",
+                container->name, container_state_name(container->state));
+        err_hint(e, "set database.connect in the configuration");
+    } else {
+        err_set(e, ERR_NOT_FOUND, "the database's container %s is not running (%s)",
+                container->name, container_state_name(container->state));
+        err_hint(e, "docker start %s, or supervisorctl recover", container->name);
+    }
+    return -(int)ERR_NOT_FOUND;
+}
+
 static int add_found(struct buf *out, const struct container *container,
                      const struct reach_options *options, struct err *e)
 {
     const char *password = conninfo__env(container, "POSTGRES_PASSWORD", NULL);
-    if (!add_address(out, container)) {
-        err_set(e, ERR_NOT_FOUND, "the database's container %s has no address to connect to (%s)",
-                container->name, container_state_name(container->state));
-        err_hint(e, "set database.connect in the configuration");
-        return -(int)ERR_NOT_FOUND;
-    }
+    if (!add_address(out, container))
+        return refuse_addressless(container, e);
     conninfo__add(out, "user", superuser_of(container));
     add_database(out, container);
     if (password)

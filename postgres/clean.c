@@ -392,7 +392,8 @@ op_id db_clean(struct db *db, const struct db_clean_rules *rules, bool dry_run, 
     clean->again_ms = LOOK_AGAIN_MIN_MS;
     clean->done = done;
     clean->data = data;
-    op_id id = db__job_begin(&clean->job, db, &class, "end sessions on", deadline_ms);
+    const char *what = dry_run ? "look at the sessions on" : "end sessions on";
+    op_id id = db__job_begin(&clean->job, db, &class, what, deadline_ms);
     clean->until_ms = db__until_ms(db, deadline_ms);
     clean->visit = db__visit_new(db, db__ways_to_look, clean->until_ms);
     look(clean);

@@ -75,6 +75,17 @@ static struct stack *the_stack(void *data)
 /* --- making and ending --------------------------------------------------------------------------
  */
 
+/* Beside status and the board, for whoever reads the log alone: what a policy acts on is told by it
+ * in any case, and of a wrong password none makes anything. */
+static void on_database_met(void *data, enum db_state state, const struct db_probe *probe)
+{
+    (void)data;
+    if (state == DB_AUTH_FAILED)
+        log_err(LOG_LEVEL_WARNING, "the database does not let the supervisor in", &probe->why);
+    else if (state == DB_REFUSED)
+        log_err(LOG_LEVEL_WARNING, "nobody can log in to the database", &probe->why);
+}
+
 static struct watch_containers *open_containers(struct lookout *lookout)
 {
     const struct watch_containers_options options = {.loop = lookout->options.loop,
@@ -95,6 +106,7 @@ static struct watch_database *open_database(struct lookout *lookout)
         .database = the_database,
         .stopped_by_hand = database_is_stopped_by_hand,
         .yields = is_run_under_way,
+        .met = on_database_met,
         .stack = the_stack,
         .data = lookout,
         .calm_ms = config->watch.calm_ms,
@@ -327,6 +339,11 @@ void lookout_configure(struct lookout *lookout, const struct config *config)
     lookout->logs = open_logs(lookout);
     lookout->pooler = open_pooler(lookout);
     lookout->checks = open_checks(lookout);
+}
+
+bool lookout_stopped_by_hand(const struct lookout *lookout, const char *container)
+{
+    return lookout->containers && watch_containers_stopped_by_hand(lookout->containers, container);
 }
 
 json_t *lookout_containers(const struct lookout *lookout)

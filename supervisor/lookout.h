@@ -45,6 +45,9 @@ void lookout_sync(struct lookout *lookout);
  * restarted something, what the apps said before belongs to the trouble that it was for. */
 void lookout_run_ended(struct lookout *lookout, bool disruptive);
 
+/* Whether somebody stopped the container of this name, and nobody has started it since. */
+bool lookout_stopped_by_hand(const struct lookout *lookout, const char *container);
+
 json_t *lookout_containers(const struct lookout *lookout); /* see watch/containers.h; owned */
 
 /* Adds to the body what does not stand on the board: how the logs and the checks are read. */

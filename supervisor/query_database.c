@@ -57,7 +57,9 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
     if (!e && runner_aim(q->app->runner, stack->database->containers[0], &failure) != 0)
         e = &failure;
     if (e) {
-        question_reply(q, e, NULL);
+        failure = *e;
+        docker_hint_silence(&failure);
+        question_reply(q, &failure, NULL);
         return;
     }
     q->stack = stack_ref(stack);

@@ -64,6 +64,29 @@ static void judge_stack(struct status *s)
     }
 }
 
+/* It is down because somebody wants it so, and no policy starts it. Only who watches can tell. */
+static void note_stopped_by_hand(struct status *s, json_t *notes)
+{
+    for (size_t i = 0; i < s->stack->service_count; i++) {
+        const struct stack_service *service = &s->stack->services[i];
+        for (size_t k = 0; k < service->container_count; k++) {
+            const struct container *c = service->containers[k];
+            if (container_is_up(c) || !lookout_stopped_by_hand(s->app->lookout, c->name))
+                continue;
+            CLEANUP_FREE char *text = mem_printf("%s was stopped by hand: left alone", c->name);
+            json_array_append_new(notes, json_lossy_string(text, strlen(text)));
+        }
+    }
+}
+
+static json_t *stack_shown(struct status *s)
+{
+    json_t *stack = stack_json(s->stack);
+    if (s->app->lookout)
+        note_stopped_by_hand(s, json_object_get(stack, "notes"));
+    return stack;
+}
+
 /* --- the answer ---------------------------------------------------------------------------------
  */
 
@@ -83,7 +106,7 @@ static void status_reply(struct status *s, json_t *last_run)
     json_set_text(body, "status", word);
     json_object_set(body, "reasons", s->reasons);
     json_set_text(body, "project", s->stack ? s->stack->project : app->config->stack);
-    json_object_set_new(body, "stack", s->stack ? stack_json(s->stack) : json_null());
+    json_object_set_new(body, "stack", s->stack ? stack_shown(s) : json_null());
     json_object_set_new(body, "database", s->database ? json_incref(s->database) : json_null());
     json_object_set(body, "engine", s->engine);
     json_object_set_new(body, "run", run ? run : json_null());
@@ -213,10 +236,12 @@ static json_t *engine_json(const struct app *app, const struct err *e)
 static void on_loaded(void *data, const struct err *e, struct stack *stack)
 {
     struct status *s = data;
-    s->engine = engine_json(s->app, e);
+    struct err failure = e ? *e : (struct err){0};
+    docker_hint_silence(&failure);
+    s->engine = engine_json(s->app, e ? &failure : NULL);
     if (e || s->app->stopping) {
         if (e)
-            add_reason(s, "%s%s%s", e->text, *e->hint ? "; " : "", e->hint);
+            add_reason(s, "%s%s%s", failure.text, *failure.hint ? "; " : "", failure.hint);
         status_runs(s);
         return;
     }

@@ -30,6 +30,7 @@ struct watch_database {
     bool is_void; /* what this round measures no longer counts */
     bool is_over;
     bool login_is_trouble;
+    enum db_state met;  /* by the last login that was told of; DB_UNKNOWN: by none */
     bool is_let_in;     /* the login of this round succeeded; what that means is not told yet */
     double utilization; /* of the last snapshot; 0: not known */
     int64_t pressed_until_ms;
@@ -168,6 +169,15 @@ static enum db_state state_met(const struct watch_database *w, const struct db_p
     return probe->state == DB_UNREACHABLE && is_down(w) ? DB_REFUSED : probe->state;
 }
 
+static void tell_met(struct watch_database *w, enum db_state state, const struct db_probe *probe)
+{
+    if (state == w->met)
+        return;
+    w->met = state;
+    if (w->options.met)
+        w->options.met(w->options.data, state, probe);
+}
+
 static void tell_login(struct watch_database *w, const struct db_probe *probe)
 {
     enum db_state state = state_met(w, probe);
@@ -176,6 +186,8 @@ static void tell_login(struct watch_database *w, const struct db_probe *probe)
     w->is_let_in = probe->state == DB_READY;
     if (!w->is_let_in)
         tell_state(w, by_hand ? "stopped" : db_state_name(state), probe->exhaustion);
+    if (!by_hand)
+        tell_met(w, state, probe);
     if (is_want_of_slots(probe))
         rate_add(&w->refused, now_of(w));
     tell_refused(w);

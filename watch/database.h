@@ -33,7 +33,9 @@ struct watch_database_options {
     struct db *(*database)(void *data);  /* NULL: not known yet */
     bool (*stopped_by_hand)(void *data); /* somebody stopped its container: no trouble */
     bool (*yields)(void *data);          /* a run is under way: ask the server nothing now */
-    struct stack *(*stack)(void *data);  /* NULL: not known yet */
+    /* A login has met another state than the one before it; not for what was stopped by hand. */
+    void (*met)(void *data, enum db_state state, const struct db_probe *probe);
+    struct stack *(*stack)(void *data); /* NULL: not known yet */
     void *data;
     int64_t calm_ms, pressed_ms; /* from one round's begin to the next one's; 0: 15 s, 2 s */
     int64_t timeout_ms;          /* of each of its questions; 0: 5 s */

@@ -69,6 +69,13 @@ def test_a_deploy_by_hand_is_nobody_elses_business(lab, stack, supervisor):
     lab.docker("stop", "-t", "5", lab.postgres(project))
     wait_observation(supervisor, "database.state", lambda it: it == "stopped", timeout=30)
     assert observation(supervisor, "service(backend).health") is None
+    shown = supervisor.ctl("status")
+    assert shown.code == 3, shown
+    for name in (lab.container(project, "backend"), lab.postgres(project)):
+        assert f"{name} was stopped by hand: left alone" in shown.out, shown
+    for question in (["connections"], ["clean", "--dry-run"], ["status"]):
+        answer = supervisor.ctl(*question)
+        assert f"docker start {lab.postgres(project)}" in answer.out + answer.err, answer
     began = time.monotonic()
     wait_until(lambda: time.monotonic() - began > 10, 20, "ten seconds in this state")
     lab.compose(project, "up", "-d")

@@ -208,6 +208,9 @@ def test_an_engine_that_hangs_does_not_hang_the_answer(fragile_lab, fragile, gua
         text = degraded(guard, "unknown")
         assert time.monotonic() - began < 15
         assert "hangs" in text or "no answer" in text, text
+        for question in (["recover", "--plan"], ["clean", "--dry-run"]):
+            answer = guard.ctl(*question)
+            assert answer.code == 1 and "systemctl status docker" in answer.err, answer
     finally:
         fragile_lab.engine_signal(signal.SIGCONT)
     wait_until(lambda: guard.ctl("status").code == 0, 20, "all to be well again")

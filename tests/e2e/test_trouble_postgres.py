@@ -88,6 +88,8 @@ def test_a_login_that_is_refused_is_told_and_the_recovery_goes_by_the_container(
     told = database(daemon)
     assert told["state"] == state and told["sqlstate"] == sqlstate and not told["lifeline"], told
     assert hint in told["why"]["hint"], told
+    if state == "auth_failed":  # once, with the next step, and not again at each probe
+        wait_until(lambda: told["why"]["message"] in daemon.log(), 10, daemon.log())
     before = running(lab, project)
     lab.leak(project, "web", pool=5)
     wait_until(lambda: idle(lab, project, "web") == 5, 10, "the idle sessions")

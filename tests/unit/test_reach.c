@@ -187,9 +187,21 @@ START_TEST(without_an_address_the_published_port_is_taken)
 }
 END_TEST
 
+/* No setting gives a container an address that does not run. */
+START_TEST(a_container_that_is_down_is_to_be_started)
+{
+    struct err e;
+    ck_assert_ptr_null(conninfo("", "", "", NULL, &e));
+    ck_assert_int_eq(e.code, ERR_NOT_FOUND);
+    unit_assert_has(e.text, "the database's container shop_db_1 is not running (exited)");
+    unit_assert_has(e.hint, "docker start shop_db_1");
+    unit_assert_has(e.hint, "supervisorctl recover");
+}
+END_TEST
+
 START_TEST(without_any_address_the_setting_is_named)
 {
-    static const char *const nowhere[] = {"", "'Networks':{'none':{'IPAddress':''}}",
+    static const char *const nowhere[] = {"'Networks':{'none':{'IPAddress':''}}",
                                           "'Ports':{'5432/tcp':null}",
                                           "'Ports':{'9999/tcp':[{'HostIp':'','HostPort':'9999'}]}"};
     for (size_t i = 0; i < ARRAY_SIZE(nowhere); i++) {
@@ -375,9 +387,10 @@ UNIT_MAIN("reach", without_a_word_it_is_postgres_on_its_own_address,
           what_is_empty_in_the_environment_is_not_set, values_are_quoted_as_libpq_reads_them,
           a_value_cannot_bring_a_keyword_of_its_own, the_port_is_the_servers_own,
           on_the_hosts_network_it_is_loopback, its_own_address_goes_before_a_published_port,
-          without_an_address_the_published_port_is_taken, without_any_address_the_setting_is_named,
-          the_configuration_is_taken_as_it_is, a_passfile_is_added_in_every_form,
-          what_does_not_fit_is_refused_and_not_cut, the_console_is_logged_in_to_as_the_database_is,
+          without_an_address_the_published_port_is_taken, a_container_that_is_down_is_to_be_started,
+          without_any_address_the_setting_is_named, the_configuration_is_taken_as_it_is,
+          a_passfile_is_added_in_every_form, what_does_not_fit_is_refused_and_not_cut,
+          the_console_is_logged_in_to_as_the_database_is,
           the_poolers_environment_tells_port_and_admin,
           what_is_configured_for_the_console_goes_before,
           a_console_that_nobody_knows_names_the_setting)

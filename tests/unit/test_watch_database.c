@@ -17,6 +17,7 @@ struct scene {
     struct stack *stack;
     struct watch_database *watch;
     bool by_hand, yields;
+    int met, met_state; /* how often a login met another state, and which it was at last */
     int begun, told, yield_asked; /* rounds begun; told to the end of their login; vain questions */
     /* of `await` */
     int wanted;
@@ -47,6 +48,14 @@ static bool yields(void *data)
     (void)data;
     s.yield_asked += s.yields;
     return s.yields;
+}
+
+static void on_met(void *data, enum db_state state, const struct db_probe *probe)
+{
+    (void)data;
+    s.met++;
+    s.met_state = (int)state;
+    ck_assert(err_is_set(&probe->why) == (state != DB_READY));
 }
 
 static struct stack *stack(void *data)
@@ -95,6 +104,7 @@ static void watch(void)
         .database = database,
         .stopped_by_hand = stopped_by_hand,
         .yields = yields,
+        .met = on_met,
         .stack = stack,
         .calm_ms = FAR_MS,
         .pressed_ms = ROUND_MS,
@@ -511,6 +521,41 @@ START_TEST(a_wrong_password_is_not_the_databases_trouble)
 }
 END_TEST
 
+/* Whoever logs it says so once, and not every fifteen seconds. */
+START_TEST(what_a_login_meets_is_told_when_it_changes)
+{
+    char conninfo[200];
+    snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%d dbname=app user=app password=wrong",
+             s.pg.port);
+    struct db *right = s.db;
+    s.db = db_of(s.loop, conninfo, NULL);
+    watch();
+    for (int round = 1; round <= 3; round++) {
+        await_told(round);
+        ck_assert_int_eq(s.met, 1);
+        ck_assert_int_eq(s.met_state, DB_AUTH_FAILED);
+        await(s.loop, is_calm, NULL);
+        watch_database_hurry(s.watch);
+    }
+    db_free(s.db);
+    s.db = right;
+    watch_database_hurry(s.watch);
+    await_word("database.state", "ready");
+    ck_assert_int_eq(s.met, 2);
+    ck_assert_int_eq(s.met_state, DB_READY);
+    s.by_hand = true; /* nobody needs to be told */
+    pg_halt(&s.pg, SIGINT);
+    watch_database_hurry(s.watch);
+    await_word("database.state", "stopped");
+    ck_assert_int_eq(s.met, 2);
+    s.by_hand = false;
+    watch_database_hurry(s.watch);
+    await_word("database.state", "refused");
+    ck_assert_int_eq(s.met, 3);
+    ck_assert_int_eq(s.met_state, DB_REFUSED);
+}
+END_TEST
+
 /* --- who holds them ----------------------------------------------------------------------------
  */
 
@@ -592,6 +637,7 @@ int main(void)
         a_container_that_is_down_is_no_trouble_of_the_network,
         stopped_by_hand_is_no_refusal,
         a_wrong_password_is_not_the_databases_trouble,
+        what_a_login_meets_is_told_when_it_changes,
         who_holds_them_is_told_until_it_is_no_more,
         a_pooler_is_never_the_leaker,
         freed_in_the_middle_of_a_round,
