@@ -37,6 +37,17 @@ def mend(lab, kills):
     return left
 
 
+def told(outcomes):
+    return ", ".join(f"{count} {outcome}" for outcome, count in Counter(outcomes).most_common())
+
+
+def tell_progress(kills):
+    """One line that changes on a terminal, and a line each in a file."""
+    before, after = ("\r", "") if sys.stderr.isatty() else ("", "\n")
+    print(f"{before}{kills.killed} kills: {told(kills.outcomes)}", end=after, file=sys.stderr,
+          flush=True)
+
+
 def torture(lab, folder, options):
     """(kills, outcomes, containers left stopped)"""
     project = "torture"
@@ -64,8 +75,9 @@ def torture(lab, folder, options):
             print(f"after {kills.killed} kills: {failure}", file=sys.stderr, flush=True)
             print(supervisor.log()[-6000:], file=sys.stderr, flush=True)
             left += mend(lab, kills)
-        print(f"\r{kills.killed} kills, {dict(kills.outcomes)}", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+        tell_progress(kills)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
     supervisor.end()
     return kills.killed, kills.outcomes, left
 
@@ -90,8 +102,7 @@ def soak(lab, folder, options):
     finally:
         supervisor.end()
     grown, figures = one.verdict()
-    told = ", ".join(f"{count} {what}" for what, count in one.done.most_common())
-    print(f"| soak | {sum(one.done.values())} disturbances: {told} | {figures} | "
+    print(f"| soak | {sum(one.done.values())} disturbances: {told(one.done)} | {figures} | "
           f"grown: {grown or 'nothing'} |")
     return grown
 
@@ -111,12 +122,10 @@ def main():
             return 1 if soak(lab, Path(folder), options) else 0
     with Lab() as lab, tempfile.TemporaryDirectory(prefix="torture-") as folder:
         killed, outcomes, left = torture(lab, Path(folder), options)
-    runs = Counter(outcomes)
     where = "random instants" if options.what == "kills" else "every point"
-    told = ", ".join(f"{count} {outcome}" for outcome, count in runs.most_common())
-    print(f"| SIG{options.signal} at {where} | {killed} | {told} | left stopped: {len(left)} |"
+    print(f"| SIG{options.signal} at {where} | {killed} | {told(outcomes)} | left stopped: {len(left)} |"
           f" {(time.monotonic() - began) / 60:.0f} min |")
-    return 1 if left or runs["FAILED"] else 0
+    return 1 if left or outcomes["FAILED"] else 0
 
 
 if __name__ == "__main__":
