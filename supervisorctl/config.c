@@ -47,7 +47,7 @@ static void print_fine(struct ctl *ctl, const struct finding *f, const char *fil
         fprintf(ctl->out, "%s: fine, also for stack %s\n", file, f->project);
     else
         fprintf(ctl->out, "%s: fine\n", file);
-    if (f->config->path && f->config->is_unwritten)
+    if (file && f->config && f->config->is_unwritten)
         fprintf(ctl->messages,
                 "it is empty: all defaults at a start, refused at a reload; {} in it "
                 "says that they are meant\n");
