@@ -105,6 +105,7 @@ static void on_opening_stack(void *data, const struct err *e, struct stack *stac
     int status = 0;
     if (e) {
         failure = *e;
+        docker_hint_silence(&failure);
         status = -(int)e->code;
     } else {
         opening->stack = stack_ref(stack);
