@@ -73,7 +73,9 @@ def carried_on(lab, project, daemon, run, before):
     assert end["left_stopped"] == [] and running(lab, project) == before
     record = daemon.json("run", run)
     kinds = [entry["type"] for entry in record["entries"]]
-    assert kinds.count("begin") == 1 and kinds.count("resume") == 1 and kinds[-1] == "end"
+    # Live it is told before it is on disk: killed at once, a run may be there without its first entry.
+    assert kinds[:1] == ["begin"] or kinds[:1] == ["resume"]
+    assert kinds.count("begin") <= 1 and kinds.count("resume") == 1 and kinds[-1] == "end"
     assert [entry["seq"] for entry in record["entries"]] == list(range(1, len(kinds) + 1))
     done = [entry["action"] for entry in record["entries"] if entry["type"] == "action"
             and entry["state"] == "done"]
@@ -248,11 +250,12 @@ def test_a_daemon_that_only_carries_a_run_on_ends_when_told_and_by_no_other_sign
         lab, ports, supervisor):
     lab.wait_healthy(ports)
     before = running(lab, ports)
-    supervisor.configure(QUICK_RECOVER)
+    lasting = QUICK_RECOVER.replace("for: 100ms", "for: 20s")  # it is under way all the while
+    supervisor.configure(lasting)
     story = supervisor.start().begin()
     story.wait_action(f"stop:{lab.container(ports, 'web')}")
     supervisor.stop(signal.SIGKILL)
-    supervisor.configure(QUICK_RECOVER + TYPO)
+    supervisor.configure(lasting + TYPO)
     process = supervisor.spawn_daemon()
     wait_until(lambda: "is carried on" in supervisor.log(), 10, "it to be told")
     process.send_signal(signal.SIGHUP)
@@ -260,10 +263,10 @@ def test_a_daemon_that_only_carries_a_run_on_ends_when_told_and_by_no_other_sign
     wait_until(lambda: "read anew at the next start" in supervisor.log(), 10, "the answer")
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 2
-    assert running(lab, ports) < before
-    supervisor.configure(QUICK_RECOVER)
-    carried_on_again = supervisor.start().follow(story.run).wait_end()
-    assert carried_on_again["state"] == "succeeded" and running(lab, ports) == before
+    supervisor.configure(lasting)
+    again = supervisor.start().follow(story.run)
+    assert again.wait_end()["state"] == "succeeded" and running(lab, ports) == before
+    assert [entry["type"] for entry in again.entries()].count("resume") == 2
 
 
 class Stranger(BaseHTTPRequestHandler):
