@@ -105,6 +105,8 @@ static json_t *find_answer(struct job *job)
 
 static void tell_answer(struct job *job)
 {
+    if (!job->to.answered) /* forgotten */
+        return;
     json_t *answer = find_answer(job);
     struct err e;
     err_set(&e, ERR_NOT_FOUND, "there is no run %lld", (long long)job->run);

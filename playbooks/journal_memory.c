@@ -47,7 +47,14 @@ json_t *memory_find(const struct memory *memory, int64_t run)
 
 void memory_take(struct memory *memory, json_t *record)
 {
-    json_array_append_new(memory->recent, record);
+    int64_t run = json_int_at(record, "run", 0);
+    size_t at = json_array_size(memory->recent);
+    while (at > 0 && json_int_at(json_array_get(memory->recent, at - 1), "run", 0) >= run)
+        at--;
+    if (memory_find(memory, run))
+        json_decref(record);
+    else
+        json_array_insert_new(memory->recent, at, record);
     if (json_array_size(memory->recent) > RECENT_MAX)
         json_array_remove(memory->recent, 0);
 }

@@ -21,7 +21,8 @@ struct opening {
     struct plan *plan;
     struct stack *stack;
     struct waiter *waiters;
-    bool behind; /* a run that has ended, and is not gone yet */
+    bool behind;          /* a run that has ended, and is not gone yet */
+    bool names_are_given; /* whom the options name must be there */
 };
 
 static void waiter_add(struct waiter **list, runner_start_fn done, void *data, bool joined)
@@ -77,6 +78,7 @@ static void opening_begin(struct opening *opening)
     struct run *run =
         run_new(runner, opening->plan, opening->stack, opening->trigger, opening->requester);
     runner->run = run;
+    runner->has_begun = true;
     run->started_ms = loop_now(runner->loop);
     run->started_wall_ms = clock_wall_ms();
     run->before = json_object();
@@ -109,8 +111,10 @@ static void on_opening_stack(void *data, const struct err *e, struct stack *stac
         status = -(int)e->code;
     } else {
         opening->stack = stack_ref(stack);
-        status = runner__make_plan(opening->runner, opening->playbook, opening->options, stack,
-                                   &opening->plan, &failure);
+        status = opening->names_are_given ? plan_check_names(opening->options, stack, &failure) : 0;
+        status = status ? status
+                        : runner__make_plan(opening->runner, opening->playbook, opening->options,
+                                            stack, &opening->plan, &failure);
     }
     if (status == 0)
         status = check_plan_id(opening, &failure);
@@ -291,6 +295,7 @@ void runner_start(struct runner *runner, const struct run_request *request, runn
     opening->trigger = mem_strdup(request->trigger);
     opening->requester = mem_strdup(request->requester);
     opening->options = json_deep_copy(request->options);
+    opening->names_are_given = !request->may_miss;
     waiter_add(&opening->waiters, done, data, false);
     opening->behind = ending;
     /* Else it waits until the journal has told of an unfinished run, or has the end of the last. */

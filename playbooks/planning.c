@@ -44,8 +44,7 @@ int runner__make_plan(struct runner *runner, const char *playbook_name, const js
         return -(int)e->code;
     if (stack->database->container_count > 0)
         runner_aim(runner, stack->database->containers[0], NULL);
-    int status = plan_check_names(options, stack, e);
-    status = status ? status : plan_make(playbook, stack, ret, e);
+    int status = plan_make(playbook, stack, ret, e);
     playbook_unref(playbook);
     return status;
 }
@@ -79,7 +78,8 @@ static void on_plan_stack(void *data, const struct err *e, struct stack *stack)
         docker_hint_silence(&failure);
     } else if (!planning->runner) {
         runner__refuse_stopping(&failure);
-    } else if (runner__make_plan(planning->runner, planning->playbook, planning->options, stack,
+    } else if (plan_check_names(planning->options, stack, &failure) == 0 &&
+               runner__make_plan(planning->runner, planning->playbook, planning->options, stack,
                                  &plan, &failure) == 0) {
         err_clear(&failure);
     }

@@ -500,6 +500,15 @@ static struct action_run *run_action(struct run *run, const char *id)
     return NULL;
 }
 
+static void describe_late(struct run *run)
+{
+    run->failed = true;
+    if (!*run->outcome)
+        snprintf(run->outcome, sizeof run->outcome,
+                 "another run was at work on the stack when it was to be carried on: only what it "
+                 "had stopped was started");
+}
+
 /* One entry of an earlier life. An action with an intent and no result stays pending: it is done
  * again. */
 static void restore_entry(struct run *run, const json_t *entry)
@@ -510,6 +519,10 @@ static void restore_entry(struct run *run, const json_t *entry)
     if (strcmp(type, "abort") == 0) {
         run->aborted = run->winding = true;
         snprintf(run->outcome, sizeof run->outcome, "aborted by %s", json_text_at(entry, "by", ""));
+    }
+    if (json_bool_at(entry, "held", false)) { /* it came late to that life already */
+        run->winding = true;
+        describe_late(run);
     }
     struct action_run *a = run_action(run, json_text_at(entry, "action", NULL));
     if (strcmp(type, "action") != 0 || !a)
@@ -565,11 +578,7 @@ void run_restore(struct run *run, const json_t *record)
 void run_comes_late(struct run *run)
 {
     run->held = false;
-    run->failed = true;
-    if (!*run->outcome)
-        snprintf(run->outcome, sizeof run->outcome,
-                 "another supervisor was at work on the stack when it was to be carried on: only "
-                 "what it had stopped was started");
+    describe_late(run);
     run_wind_up(run);
     run_turn(run); /* it may have been winding up before */
 }

@@ -67,6 +67,7 @@ struct run_request {
     const json_t *options; /* settings for its clean steps; NULL: its own */
     const char *trigger;   /* "command", "signal" … */
     const char *requester; /* "uid 0 (root), pid 4711" */
+    bool may_miss;         /* whom the options name may be down for a while: nobody has typed it */
 };
 
 /* The plan as it would be run now. */
@@ -144,6 +145,9 @@ void runner_resume(struct runner *runner, runner_resume_fn done, void *data);
  * it, and it is carried on by runner_carry_on, by a request for the same playbook, or by its
  * abort; a request for another is refused. */
 void runner_find_left(struct runner *runner, runner_resume_fn done, void *data);
+
+/* What it has found and is not carried on: its plan, borrowed, and its number; or NULL. */
+struct plan *runner_left(const struct runner *runner, int64_t *ret_run);
 
 /* Carries on what runner_find_left has found, if it is that run; does nothing else. */
 void runner_carry_on(struct runner *runner, int64_t run);

@@ -120,6 +120,7 @@ int runner_abort(struct runner *runner, int64_t id, const char *requester, struc
         return -(int)ERR_REFUSED;
     }
     run_abort(runner->run, requester);
+    runner__lock_give_up(runner); /* starts do no harm beside another's run */
     return 0;
 }
 
@@ -161,12 +162,19 @@ void runner_ended(struct runner *runner)
     }
 }
 
+static void resume_finish(struct runner *runner, bool resumed);
+
 void runner_drain(struct runner *runner, loop_fn done, void *data)
 {
     runner->draining = true;
     runner->on_drained = done;
     runner->on_drained_data = data;
-    if (runner->opening || runner->resuming)
+    if (runner->resuming && !runner->opening) {
+        journal_unfinished_forget(runner->journal); /* the next life asks again */
+        resume_finish(runner, false);
+        return;
+    }
+    if (runner->opening)
         return; /* whoever is told of its outcome goes on from there */
     if (runner->run)
         run_drain(runner->run);
@@ -218,7 +226,11 @@ static void tell_unreadable(const json_t *record, const struct err *e)
         if (strcmp(json_text_at(action, "kind", ""), "start") == 0)
             buf_printf(&who, " %s", json_text_at(action, "container", "?"));
     }
-    log_err(LOG_LEVEL_ERROR, "an unfinished run cannot be carried on: what it stopped is down", e);
+    log_err(LOG_LEVEL_ERROR,
+            json_is_object(record)
+                ? "an unfinished run cannot be carried on: what it stopped is down"
+                : "a run that an earlier life left unfinished, if there is one, is not carried on",
+            e);
     if (json_is_object(record))
         log_error("run %" PRId64 " (%s) of %s may have stopped%s%s", json_int_at(record, "run", 0),
                   json_text_at(record, "plan/playbook", "?"),
@@ -282,6 +294,16 @@ void runner_carry_on(struct runner *runner, int64_t id)
     runner->left = NULL;
     runner__begin(runner);
     runner__lock_resumed(runner);
+    if (runner->has_begun && !runner->run->held) /* its plan is from before that one */
+        run_comes_late(runner->run);
+}
+
+struct plan *runner_left(const struct runner *runner, int64_t *ret_run)
+{
+    if (!runner->left)
+        return NULL;
+    *ret_run = runner->left->id;
+    return runner->left->plan;
 }
 
 void runner_find_left(struct runner *runner, runner_resume_fn done, void *data)

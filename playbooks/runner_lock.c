@@ -70,6 +70,29 @@ static void on_again(void *data)
     come_late(runner);
 }
 
+/* Marked for a later life: by then the other may be gone, and what it made of the stack is there.
+ */
+static void note_held(struct run *run, const struct err *e, const char *limit)
+{
+    CLEANUP_FREE char *text =
+        mem_printf("%s: its end is waited for, %s at the most", e->text, limit);
+    log_warning("run %lld: %s", (long long)run->id, text);
+    json_t *entry = json_object();
+    json_set_text(entry, "type", "note");
+    json_set_text(entry, "text", text);
+    json_set_bool(entry, "held", true);
+    story_add(run, entry);
+}
+
+void runner__lock_give_up(struct runner *runner)
+{
+    if (!runner->run->held)
+        return;
+    runner->lock_again = timer_free(runner->lock_again);
+    runner->run->held = false;
+    run_turn(runner->run);
+}
+
 void runner__lock_resumed(struct runner *runner)
 {
     struct run *run = runner->run;
@@ -83,8 +106,7 @@ void runner__lock_resumed(struct runner *runner)
         return;
     }
     run->held = true;
-    run_note(run, "%s: its end is waited for, %s at the most", e.text,
-             duration_text(patience_ms, limit));
+    note_held(run, &e, duration_text(patience_ms, limit));
     runner->lock_until_ms = loop_now(runner->loop) + patience_ms;
     runner->lock_again = timer_new(runner->loop, on_again, runner);
     timer_start(runner->lock_again, patience_ms < AGAIN_MS ? patience_ms : AGAIN_MS);

@@ -28,6 +28,7 @@ struct runner {
     bool telling_later;     /* a new follower is about to be told what there is */
     bool resuming;          /* the journal is asked for an unfinished run */
     bool leaves_alone;      /* what is found is carried on only when somebody asks for it */
+    bool has_begun;         /* a run of this life, whatever became of it */
     bool draining;          /* for good: nothing is started any more */
     const char *lock_scope; /* of the lock of stacks; NULL: none is taken */
     int64_t lock_patience_ms;
@@ -51,6 +52,7 @@ int runner__lock(struct runner *runner, const struct stack *stack, struct err *e
 /* The same for the run of an earlier life that has just begun again: it is held until it may go on.
  */
 void runner__lock_resumed(struct runner *runner);
+void runner__lock_give_up(struct runner *runner); /* it is not waited for any more, if it was */
 void runner__unlock(struct runner *runner);
 
 /* planning.c: the playbook of a request with its options in place; the caller owns a reference. */

@@ -218,13 +218,29 @@ static void on_resumed(void *data, bool resumed)
 static void on_leftover_checked(void *data, const struct err *e)
 {
     struct app *app = data;
-    if (e && !app->stopping) {
+    int64_t run;
+    if (e && !app->stopping)
         log_err(LOG_LEVEL_ERROR, "an unfinished run of an earlier life is not carried on", e);
-        on_resumed(app, false);
-    } else if (!app->stopping) {
-        runner_resume(app->runner, on_resumed, app);
-    }
+    else if (!app->stopping && runner_left(app->runner, &run))
+        runner_carry_on(app->runner, run);
+    if (!app->stopping)
+        on_resumed(app, !e);
     app_query_ends(app);
+}
+
+static void on_leftover(void *data, bool found)
+{
+    struct app *app = data;
+    int64_t run = 0;
+    struct plan *plan = found ? runner_left(app->runner, &run) : NULL;
+    if (plan && leftover_is_checkable(plan)) {
+        app_query_begins(app);
+        leftover_check(run, plan, app->docker, on_leftover_checked, app);
+        return;
+    }
+    if (plan)
+        runner_carry_on(app->runner, run);
+    on_resumed(app, plan);
 }
 
 static void on_run_began(void *data, int64_t run, const struct plan *plan, const char *trigger)
@@ -358,8 +374,7 @@ int app_new(struct loop *loop, const struct app_options *options, struct app **r
         open_autopilot(app);
     app->watch = docker_watch_new(app->docker, &watch_class, app);
     if (options->leftover_only) {
-        app_query_begins(app);
-        leftover_check(app->journal, app->docker, on_leftover_checked, app);
+        runner_find_left(app->runner, on_leftover, app);
     } else if (app->standalone) { /* most commands only ask; those that act say what becomes of it
                                    */
         runner_find_left(app->runner, on_resumed, app);

@@ -154,7 +154,8 @@ static void launch_run(struct launch *launch)
     const struct run_request request = {.playbook = launch->playbook,
                                         .options = launch->params,
                                         .trigger = AUTOPILOT_TRIGGER,
-                                        .requester = launch->requester};
+                                        .requester = launch->requester,
+                                        .may_miss = true};
     runner_start(launch->autopilot->options.runner, &request, on_run_started, launch);
 }
 

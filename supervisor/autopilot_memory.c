@@ -46,7 +46,8 @@ void autopilot__remember(struct autopilot *autopilot)
 {
     json_t *state = state_save(autopilot);
     timer_stop(autopilot->save);
-    journal_keep(autopilot->options.journal, STATE_KEY, state, NULL, NULL);
+    if (!autopilot->blind)
+        journal_keep(autopilot->options.journal, STATE_KEY, state, NULL, NULL);
     json_decref(autopilot->restoring);
     autopilot->restoring = state; /* for a reload */
 }
@@ -127,7 +128,8 @@ static char *decision_key(int64_t id)
 static void keep_told(struct autopilot *autopilot, const json_t *told)
 {
     CLEANUP_FREE char *key = decision_key(json_int_at(told, "id", 0));
-    journal_keep(autopilot->options.journal, key, told, NULL, NULL);
+    if (!autopilot->blind) /* its numbers begin anew */
+        journal_keep(autopilot->options.journal, key, told, NULL, NULL);
 }
 
 static void forget_oldest(struct autopilot *autopilot)
@@ -135,7 +137,8 @@ static void forget_oldest(struct autopilot *autopilot)
     while (json_array_size(autopilot->history) > HISTORY_KEPT) {
         CLEANUP_FREE char *key =
             decision_key(json_int_at(json_array_get(autopilot->history, 0), "id", 0));
-        journal_keep(autopilot->options.journal, key, NULL, NULL, NULL);
+        if (!autopilot->blind)
+            journal_keep(autopilot->options.journal, key, NULL, NULL, NULL);
         json_array_remove(autopilot->history, 0);
     }
 }
@@ -203,6 +206,7 @@ static void on_recalled(void *data, const struct err *e, const json_t *kept)
             LOG_LEVEL_ERROR,
             "what the policies remembered cannot be read: they only ask, until it can at a start",
             e);
+        autopilot->blind = true;
         autopilot->options.on_blind(autopilot->options.data);
     } else {
         autopilot->restoring = json_deep_copy(json_object_get(kept, STATE_KEY));

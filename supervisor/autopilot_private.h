@@ -17,6 +17,7 @@ struct flight {
 };
 
 struct autopilot {
+    bool blind; /* what the journal has was not read: it is not to be written over */
     struct autopilot_options options;
     struct autopilot_rules rules;
     struct feed *feed;

@@ -50,6 +50,7 @@ static void on_app_stopped(void *data)
     daemon->watchdog = watchdog_free(daemon->watchdog);
     for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
         uv_close((uv_handle_t *)&daemon->signals[i].uv, on_signal_closed);
+    loop_stop(daemon->loop); /* the journal may wait for its file yet */
 }
 
 static void daemon_stop(struct daemon *daemon)
@@ -211,7 +212,7 @@ static int exit_code_of(const struct err *e)
  * same and none get past the first wait; the ways in are tried meanwhile. */
 static void on_barred(struct daemon *daemon, const struct err *e)
 {
-    if (!app_is_resuming(daemon->app)) {
+    if (daemon->resumed && !app_is_resuming(daemon->app)) {
         log_err(LOG_LEVEL_ERROR, "cannot start", e);
         daemon->code = exit_code_of(e);
         daemon_stop(daemon);
@@ -219,7 +220,7 @@ static void on_barred(struct daemon *daemon, const struct err *e)
     }
     if (!daemon->barred)
         log_err(LOG_LEVEL_ERROR,
-                "cannot start, and will end with the run that an earlier life left", e);
+                "cannot start, and will end with the run that an earlier life left, if it did", e);
     daemon->barred = true;
     sd_extend(BARRED_EXTENSION_MS);
     timer_start(daemon->patience, BARRED_AGAIN_MS);
@@ -245,6 +246,20 @@ static void open_ways_in(void *data)
 static void on_ready(void *data)
 {
     struct daemon *daemon = data;
+    if (daemon->patience)
+        timer_start(daemon->patience, 0);
+}
+
+static void on_resumed(void *data, int64_t run)
+{
+    struct daemon *daemon = data;
+    daemon->resumed = true;
+    if (!daemon->carries_on)
+        return;
+    if (run)
+        log_warning("run %lld, which an earlier life left, is carried on to its end before this "
+                    "one ends for the errors of its configuration",
+                    (long long)run);
     if (daemon->patience)
         timer_start(daemon->patience, 0);
 }
@@ -283,24 +298,13 @@ static int daemon_serve(const struct daemon_options *options, struct config *con
                                             .state_dir = options->state_dir,
                                             .mode = options->mode,
                                             .on_ready = on_ready,
+                                            .on_resumed = on_resumed,
                                             .data = &daemon};
     return daemon_live(&daemon, &app_options, open_ways_in);
 }
 
 /* --- without a configuration --------------------------------------------------------------------
  */
-
-static void on_resumed(void *data, int64_t run)
-{
-    struct daemon *daemon = data;
-    daemon->resumed = true;
-    if (run)
-        log_warning("run %lld, which an earlier life left, is carried on to its end before this "
-                    "one ends for the errors of its configuration",
-                    (long long)run);
-    if (daemon->patience)
-        timer_start(daemon->patience, 0);
-}
 
 static void await_end_of_run(void *data)
 {

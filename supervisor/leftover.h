@@ -11,15 +11,22 @@
 #define SUPERVISOR_LEFTOVER_H
 
 #include "docker/docker.h"
-#include "playbooks/journal.h"
+#include "playbooks/plan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 /* Whether there is a journal at all: who finds none need not make one. */
 bool leftover_is_possible(const char *state_dir);
 
-/* Calls done once, by the loop, within half a minute. `e` says why the run must not be touched:
- * the Engine does not answer, or has none of its containers. NULL: nothing speaks against it, also
- * where there is no run. */
+/* Whether the plan is about any container: else the Engine has nothing to say of it. */
+bool leftover_is_checkable(const struct plan *plan);
+
+/* Calls done once, by the loop, in a quarter of a minute at the latest. `e` says why the run must
+ * not be touched: the Engine does not answer, or has none of its containers. NULL: nothing speaks
+ * against it. */
 typedef void (*leftover_fn)(void *data, const struct err *e);
-void leftover_check(struct journal *journal, struct docker *docker, leftover_fn done, void *data);
+void leftover_check(int64_t run, struct plan *plan, struct docker *docker, leftover_fn done,
+                    void *data);
 
 #endif

@@ -80,7 +80,8 @@ void op_answer(void *data, int64_t decision, bool approve, const char *requester
         json_pack("{s:I, s:s}", "decision", decision, "answer", approve ? "approved" : "denied"));
 }
 
-static void reply_paused(const struct autopilot *autopilot, int status, const struct err *e,
+/* `kept`: whether the next life of the daemon will know of it, as far as is known. */
+static void reply_paused(const struct app *app, int status, const struct err *e,
                          control_reply_fn reply, void *data)
 {
     if (status != 0) {
@@ -88,7 +89,8 @@ static void reply_paused(const struct autopilot *autopilot, int status, const st
         return;
     }
     json_t *body = json_object();
-    json_object_set_new(body, "paused", autopilot_pause_json(autopilot));
+    json_object_set_new(body, "paused", autopilot_pause_json(app->autopilot));
+    json_set_bool(body, "kept", !app->blind && !journal_trouble(app->journal));
     reply_now(reply, data, body);
 }
 
@@ -105,7 +107,7 @@ void op_pause(void *data, const json_t *request, const char *requester, control_
         duration_parse(duration, &for_ms); /* the route has checked it */
     int status = autopilot_pause(autopilot, for_ms,
                                  json_text_at(request, "reason", "no reason given"), requester, &e);
-    reply_paused(autopilot, status, &e, reply, reply_data);
+    reply_paused(data, status, &e, reply, reply_data);
 }
 
 void op_resume(void *data, const char *requester, control_reply_fn reply, void *reply_data)
@@ -115,7 +117,7 @@ void op_resume(void *data, const char *requester, control_reply_fn reply, void *
     if (!autopilot)
         return;
     int status = autopilot_resume(autopilot, requester, &e);
-    reply_paused(autopilot, status, &e, reply, reply_data);
+    reply_paused(data, status, &e, reply, reply_data);
 }
 
 /* By the sender's id of its labels, or by the labels themselves. */

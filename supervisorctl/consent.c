@@ -60,6 +60,13 @@ int ctl_deny(struct ctl *ctl)
 /* --- pause and resume --------------------------------------------------------------------------
  */
 
+static void tell_unkept(struct ctl *ctl, const json_t *answer)
+{
+    if (!json_bool_at(answer, "kept", true))
+        ctl_say(ctl, "the journal cannot be written: a restart of the daemon forgets this (see "
+                     "`supervisorctl status`)");
+}
+
 int ctl_pause(struct ctl *ctl)
 {
     struct question question = {.ask = ASK_PAUSE};
@@ -76,6 +83,7 @@ int ctl_pause(struct ctl *ctl)
     const char *until = json_text_at(answer, "paused/until", NULL);
     fprintf(ctl->out, "no policy acts until %s; supervisorctl resume ends it\n",
             until ? until : "somebody resumes");
+    tell_unkept(ctl, answer);
     return WIRE_EXIT_DONE;
 }
 
@@ -84,7 +92,9 @@ int ctl_resume(struct ctl *ctl)
     struct question question = {.ask = ASK_RESUME};
     CLEANUP_JSON json_t *answer = NULL;
     int code;
-    if (ctl_ask(ctl, &question, &answer, &code))
+    if (ctl_ask(ctl, &question, &answer, &code)) {
         fputs("policies act again\n", ctl->out);
+        tell_unkept(ctl, answer);
+    }
     return code;
 }

@@ -6,6 +6,7 @@
 #include "base/nowait.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -43,8 +44,11 @@ static void pass_on_all(struct channel *channel)
     size_t done = 0;
     while (done < channel->held.len && !channel->failed) {
         ssize_t taken = write(channel->fd, channel->held.data + done, channel->held.len - done);
+        struct pollfd room = {.fd = channel->fd, .events = POLLOUT};
         if (taken >= 0)
             done += (size_t)taken;
+        else if (errno == EAGAIN) /* somebody else set O_NONBLOCK on it */
+            poll(&room, 1, -1);
         else
             channel->failed = errno != EINTR;
     }

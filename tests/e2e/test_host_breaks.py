@@ -8,7 +8,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 from checks import QUICK_RECOVER, running
@@ -111,6 +111,16 @@ def test_a_daemon_killed_on_a_full_disk_is_followed_by_one_that_knows_its_run(la
     assert "maintenance" in guard.ctl("status").out, "a pause is forgotten"
 
 
+@contextmanager
+def journal_read_by_another(guard):
+    """As long as it takes: nobody else can open it meanwhile."""
+    with closing(sqlite3.connect(guard.folder / "state" / "journal.db",
+                                 isolation_level=None)) as backup:
+        backup.execute("BEGIN")
+        backup.execute("SELECT count(*) FROM entries").fetchall()
+        yield
+
+
 def test_somebody_who_reads_the_journal_is_waited_for(lab, ports, guard):
     """A backup in the second in which the next life begins."""
     guard.start()
@@ -118,16 +128,39 @@ def test_somebody_who_reads_the_journal_is_waited_for(lab, ports, guard):
     story = guard.begin()
     story.wait_action(f"stop:{lab.postgres(ports)}")
     guard.stop(signal.SIGKILL)
-    with closing(sqlite3.connect(guard.folder / "state" / "journal.db",
-                                 isolation_level=None)) as backup:
-        backup.execute("BEGIN")
-        backup.execute("SELECT count(*) FROM entries").fetchall()
+    with journal_read_by_another(guard):
         guard.start(wait=False)
         wait_until(lambda: "history is kept in memory only" in guard.log(), 10, "it to be told")
     wait_until(lambda: guard.api("GET", f"/v1/runs/{story.run}"), 20, "the daemon to answer")
     end = guard.follow(story.run).wait_end()
     assert end["resumed"] and end["left_stopped"] == [] and running(lab, ports) == before
     assert "history is on disk again" in guard.log()
+
+
+def test_a_daemon_that_waits_for_its_journal_ends_when_it_is_told_to(ports, guard):
+    guard.start()
+    guard.stop(signal.SIGTERM)
+    with journal_read_by_another(guard):
+        guard.start()
+        assert "history is kept in memory only" in guard.log()
+        assert guard.stop(signal.SIGTERM, timeout=15) == 0
+
+
+def test_a_pause_survives_a_life_that_could_not_read_of_it(ports, guard):
+    guard.let_act("act")
+    guard.start()
+    assert guard.ctl("pause", "--reason", "maintenance").code == 0
+    guard.stop(signal.SIGTERM)
+    with journal_read_by_another(guard):
+        guard.start()
+        wait_until(lambda: "they only ask" in guard.log(), 40, "the policies to give it up")
+    wait_until(lambda: "history is on disk again" in guard.log(), 10, "the journal")
+    answer = guard.ctl("pause", "--reason", "of this life alone")
+    assert answer.code == 0 and "a restart of the daemon forgets this" in answer.err, answer
+    guard.stop(signal.SIGTERM)
+    guard.start()
+    paused = guard.api("GET", "/v1/status")["policies"]["paused"]
+    assert paused["reason"] == "maintenance", paused
 
 
 def test_policies_only_ask_when_what_they_remembered_cannot_be_read(ports, guard):

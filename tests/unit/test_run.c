@@ -11,6 +11,7 @@
 #include "tests/unit/unit.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 
 enum { LOCK_PATIENCE_MS = 300 };
@@ -829,7 +830,7 @@ START_TEST(a_run_that_comes_back_beside_another_supervisors_waits_and_is_wound_u
     ck_assert(has_entry(record, "note", "is at work on this stack: its end is waited for"));
     ck_assert(!has_entry(record, "note", "all the same"));
     assert_end(record, "failed", 0);
-    unit_assert_has(json_text_at(end_of(record), "text", ""), "another supervisor was at work");
+    unit_assert_has(json_text_at(end_of(record), "text", ""), "another run was at work");
     ck_assert_int_eq(world_find(&world, "web")->stops, stops);
     assert_up("web");
     json_decref(record);
@@ -852,10 +853,11 @@ START_TEST(what_is_owed_is_started_also_beside_another_supervisor_that_goes_on)
 }
 END_TEST
 
-START_TEST(a_run_that_waits_for_another_supervisor_is_left_to_the_next_life)
+/* By then the other may be gone, and has brought back what the plan would stop. */
+START_TEST(a_run_that_waits_for_another_supervisor_is_wound_up_by_the_next_life)
 {
     int64_t run = unfinished_run(1000, NULL);
-    world_exit(&world, world_find(&world, "web"), 0);
+    int stops = world_find(&world, "web")->stops;
     int fd = lock_stack();
     ck_assert(resume());
     drain();
@@ -865,8 +867,61 @@ START_TEST(a_run_that_waits_for_another_supervisor_is_left_to_the_next_life)
     ck_assert(resume());
     await_end();
     json_t *record = record_of(run);
-    assert_end(record, "succeeded", 0);
+    assert_end(record, "failed", 0);
+    unit_assert_has(json_text_at(end_of(record), "text", ""), "another run was at work");
+    ck_assert_int_eq(world_find(&world, "web")->stops, stops);
     assert_up("web");
+    json_decref(record);
+}
+END_TEST
+
+START_TEST(who_aborts_a_run_that_waits_waits_no_longer)
+{
+    struct err e;
+    int64_t run = unfinished_run(1000, NULL);
+    world_exit(&world, world_find(&world, "web"), 0);
+    int fd = lock_stack();
+    ck_assert(resume());
+    ck_assert_int_eq(runner_abort(runner, run, "me", &e), 0);
+    await_end();
+    close(fd);
+    json_t *record = record_of(run);
+    assert_end(record, "aborted", 0);
+    ck_assert(!has_entry(record, "note", "all the same")); /* nor till the end of the patience */
+    assert_up("web");
+    json_decref(record);
+}
+END_TEST
+
+static sqlite3 *read_journal(void)
+{
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM runs", NULL, NULL, NULL),
+                     SQLITE_OK);
+    return db;
+}
+
+/* A backup, and the daemon is told to end: nobody is there to wait for. */
+START_TEST(a_runner_that_waits_for_the_journal_ends_when_it_is_told_to)
+{
+    int64_t run = unfinished_run(1000, NULL);
+    end_life();
+    sqlite3 *reader = read_journal();
+    begin_life(path);
+    int64_t began = loop_now(loop);
+    int resumed = -1;
+    runner_resume(runner, on_resumed, &resumed);
+    drain();
+    ck_assert_int_eq(resumed, 0);
+    ck_assert_int_lt(loop_now(loop) - began, 5000);
+    end_life();
+    sqlite3_close(reader);
+    begin_life(path);
+    ck_assert(resume());
+    await_end();
+    json_t *record = record_of(run);
+    assert_end(record, "succeeded", 0);
     json_decref(record);
 }
 END_TEST
@@ -1671,7 +1726,9 @@ UNIT_MAIN_WITH(
     a_request_beside_the_run_of_another_supervisor_is_refused,
     a_run_that_comes_back_beside_another_supervisors_waits_and_is_wound_up,
     what_is_owed_is_started_also_beside_another_supervisor_that_goes_on,
-    a_run_that_waits_for_another_supervisor_is_left_to_the_next_life,
+    a_run_that_waits_for_another_supervisor_is_wound_up_by_the_next_life,
+    who_aborts_a_run_that_waits_waits_no_longer,
+    a_runner_that_waits_for_the_journal_ends_when_it_is_told_to,
     an_action_without_a_result_is_done_again, a_run_too_old_is_wound_up,
     a_clock_that_was_set_back_between_two_lives_makes_no_run_take_less_than_nothing,
     a_stop_begun_before_an_abort_and_the_end_of_the_daemon_is_made_good,
