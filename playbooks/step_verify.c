@@ -65,7 +65,7 @@ static void verify_bad(struct action_run *a, const char *missing)
 {
     struct verify_work *work = a->work;
     work->good_since_ms = 0;
-    snprintf(work->missing, sizeof work->missing, "%s", missing);
+    snprintf(work->missing, sizeof work->missing, "%.*s", (int)sizeof work->missing - 1, missing);
     step_says(a, "%s", missing);
     step_again(a, verify_look, LOOK_AGAIN_MS);
 }
