@@ -88,7 +88,7 @@ struct control_limits {
  * so that those of one cannot hold up those of another. */
 enum control_scope {
     CONTROL_ACT,    /* a Unix socket: everything */
-    CONTROL_READ,   /* a Unix socket: GET alone */
+    CONTROL_READ,   /* a Unix socket: GET, and a clean's dry run */
     CONTROL_ALERTS, /* a loopback port: POST /v1/alerts alone, for those who send the token */
     CONTROL_PAGE,   /* a loopback port: the page and the metrics alone */
 };

@@ -37,25 +37,26 @@ static const struct {
     const char *method;
     const char *path;
     const char *tail; /* behind a number */
+    bool acts;        /* and is for the socket of those who may act */
 } requests[] = {
-    [ASK_VERSION] = {"GET", WIRE_VERSION, NULL},
-    [ASK_STATUS] = {"GET", WIRE_STATUS, NULL},
-    [ASK_PLAYBOOKS] = {"GET", WIRE_PLAYBOOKS, NULL},
-    [ASK_PLAN] = {"GET", WIRE_PLAN, NULL},
-    [ASK_CONNECTIONS] = {"GET", WIRE_CONNECTIONS, NULL},
-    [ASK_CLEAN] = {"POST", WIRE_CLEAN, NULL},
-    [ASK_RUNS] = {"GET", WIRE_RUNS, NULL},
-    [ASK_RUN] = {"GET", WIRE_RUNS, ""},
-    [ASK_START] = {"POST", WIRE_RUNS, NULL},
-    [ASK_ABORT] = {"POST", WIRE_RUNS, WIRE_ABORT},
-    [ASK_POLICIES] = {"GET", WIRE_POLICIES, NULL},
-    [ASK_OBSERVATIONS] = {"GET", WIRE_OBSERVATIONS, NULL},
-    [ASK_DECISIONS] = {"GET", WIRE_DECISIONS "?limit=500", NULL},
-    [ASK_APPROVE] = {"POST", WIRE_DECISIONS, WIRE_APPROVE},
-    [ASK_DENY] = {"POST", WIRE_DECISIONS, WIRE_DENY},
-    [ASK_PAUSE] = {"POST", WIRE_PAUSE, NULL},
-    [ASK_RESUME] = {"POST", WIRE_RESUME, NULL},
-    [ASK_NOTIFY_TEST] = {"POST", WIRE_NOTIFY_TEST, NULL},
+    [ASK_VERSION] = {"GET", WIRE_VERSION, NULL, false},
+    [ASK_STATUS] = {"GET", WIRE_STATUS, NULL, false},
+    [ASK_PLAYBOOKS] = {"GET", WIRE_PLAYBOOKS, NULL, false},
+    [ASK_PLAN] = {"GET", WIRE_PLAN, NULL, false},
+    [ASK_CONNECTIONS] = {"GET", WIRE_CONNECTIONS, NULL, false},
+    [ASK_CLEAN] = {"POST", WIRE_CLEAN, NULL, false},
+    [ASK_RUNS] = {"GET", WIRE_RUNS, NULL, false},
+    [ASK_RUN] = {"GET", WIRE_RUNS, "", false},
+    [ASK_START] = {"POST", WIRE_RUNS, NULL, true},
+    [ASK_ABORT] = {"POST", WIRE_RUNS, WIRE_ABORT, true},
+    [ASK_POLICIES] = {"GET", WIRE_POLICIES, NULL, false},
+    [ASK_OBSERVATIONS] = {"GET", WIRE_OBSERVATIONS, NULL, false},
+    [ASK_DECISIONS] = {"GET", WIRE_DECISIONS "?limit=500", NULL, false},
+    [ASK_APPROVE] = {"POST", WIRE_DECISIONS, WIRE_APPROVE, true},
+    [ASK_DENY] = {"POST", WIRE_DECISIONS, WIRE_DENY, true},
+    [ASK_PAUSE] = {"POST", WIRE_PAUSE, NULL, true},
+    [ASK_RESUME] = {"POST", WIRE_RESUME, NULL, true},
+    [ASK_NOTIFY_TEST] = {"POST", WIRE_NOTIFY_TEST, NULL, true},
 };
 _Static_assert(ARRAY_SIZE(requests) == ASKS, "a request for every question");
 
@@ -203,12 +204,13 @@ static int remote_ask(struct backend *backend, const struct question *question, 
     struct buf body;
     long status = 0;
     buf_init(&body, ANSWER_MAX);
-    bool acts = strcmp(requests[question->ask].method, "POST") == 0;
+    bool posts = strcmp(requests[question->ask].method, "POST") == 0;
+    bool acts = requests[question->ask].acts;
     CURL *curl = curl_new(acts ? remote->socket : remote->asking, path);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, limit_ms(remote));
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
-    if (acts) {
+    if (posts) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, sent);
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     }

@@ -51,6 +51,10 @@ def test_one_group_may_act_another_one_may_ask(ports, supervisor):
     with as_member_of(supervisor, DEV):
         assert supervisor.ctl("status").code == 0  # by the other socket, of itself
         assert supervisor.ctl("policies").code == 0
+        preview = supervisor.ctl("clean", "--dry-run")  # a POST, and a question all the same
+        assert preview.code == 0, preview
+        refused = supervisor.ctl("--socket", beside, "clean", "--yes")
+        assert refused.code == 1 and "POST /v1/runs is none" in refused.err, refused
         refused = supervisor.ctl("pause")
         assert refused.code == 4 and "no permission" in refused.err and OPS in refused.err, refused
         refused = supervisor.ctl("--socket", beside, "pause")
