@@ -55,6 +55,7 @@ struct action_run {
     void *work;      /* the step's own state */
     void (*with_database)(struct action_run *a, struct db *db); /* see step_with_database */
     void (*without_database)(struct action_run *a, const struct err *e);
+    struct err unreached;  /* what the probe said, while it is looked whether the database moved */
     struct gate *gate;     /* see step_pass_gate */
     struct pooler *pooler; /* see step_with_pooler */
     void (*with_pooler)(struct action_run *a, struct pooler *pooler);
@@ -97,18 +98,20 @@ bool step_awaits_engine(struct action_run *a, const struct err *e, loop_fn fn);
 bool step_asks_again(struct action_run *a, const struct err *e, loop_fn fn);
 
 /* Calls then(a, db) when the database can be asked at all: at once over an open lifeline, else when
- * a probe has said that it is not hung, away or starting. If it is, the action fails with the
- * probe's words, in seconds and not at its deadline. Where the address is not known yet (a resumed
- * run) the stack is looked at first. */
+ * a probe has said that it is not hung, away or starting. If it is, the stack is looked at: its
+ * container may have another address by now. If not, the action fails with the probe's words, in
+ * seconds and not at its deadline. Where the address is not known yet (a resumed run) the stack is
+ * looked at first. */
 void step_with_database(struct action_run *a, void (*then)(struct action_run *a, struct db *db));
 
 /* The same with a word on the failure: the action does not fail by itself. */
 void step_try_database(struct action_run *a, void (*then)(struct action_run *a, struct db *db),
                        void (*otherwise)(struct action_run *a, const struct err *e));
 
-/* For who has a stack at hand: aims at its database where the address is not known yet. It is the
- * resumed run's own business: nobody else aims in the process of a command, and the step that did
- * in an earlier life is done. */
+/* For who has a stack at hand, as it is now: aims at its database, wherever that is by now. It is
+ * the run's own business: nobody else aims while it is under way, the address may not be known yet
+ * in the life that carries it on, and a container that came back may have another one. 0 when there
+ * is something to ask, be it at the old address, which then says itself what is wrong. */
 int run_aim(struct run *run, const struct stack *stack, struct err *e);
 
 /* Calls then(a, pooler) with the console of the action's container as it is now, or with NULL when

@@ -1,6 +1,7 @@
 """New logins held off for the time of a clean, in stacks without a pooler; and starts that wait for
 free slots. Whatever happens to the run, everybody may log in again."""
 
+import contextlib
 import signal
 import subprocess
 
@@ -164,3 +165,35 @@ def test_it_does_not_wait_for_ever(lab, healthy, sessions, supervisor):
     assert story.wait_end()["state"] == "succeeded"
     notes = [entry["text"] for entry in story.entries() if entry["type"] == "note"]
     assert any("free slots, not 16: nobody else is connecting" in note for note in notes), notes
+
+
+@contextlib.contextmanager
+def moved(lab, project):
+    """PostgreSQL at another address: somebody else has the one that it had."""
+    postgres, (address, _) = lab.postgres(project), lab.pg_address(project)
+    network = next(iter(lab.inspect(postgres)["NetworkSettings"]["Networks"]))
+    image = lab.inspect(postgres)["Config"]["Image"]
+    squatter = f"{project}-squatter"
+    lab.docker("stop", postgres)
+    lab.docker("run", "-d", "--name", squatter, "--network", network, "--entrypoint", "sleep",
+               image, "600")
+    try:
+        lab.docker("start", postgres)
+        lab.wait_until(lambda: lab.psql(project, "SELECT 1") == "1", 30, "PostgreSQL to answer")
+        assert lab.pg_address(project)[0] != address
+        yield
+    finally:
+        lab.docker("rm", "-f", squatter)
+
+
+def test_a_database_that_moves_meanwhile_lets_them_in(lab, healthy, sessions, supervisor):
+    daemon = start(supervisor, "60s")
+    sessions(1)
+    story = daemon.begin("hold")
+    story.wait_action("verify")
+    with moved(lab, healthy):
+        assert limits(lab, healthy) == HELD_OFF
+        assert daemon.ctl("abort").code == 0
+        end = story.wait_end()
+        assert (end["state"], end["left_stopped"]) == ("aborted", []), end
+        assert limits(lab, healthy) == AS_BEFORE
