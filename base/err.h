@@ -2,8 +2,8 @@
  *
  * A function that can fail takes a `struct err *` owned by its caller, fills it, and returns a
  * negative number (0 is success). Every function here accepts NULL for the error. Lower folders
- * return errors; only supervisor/, control/, supervisorctl/ and the run's journal show them, so a
- * failure is reported once.
+ * return errors and show none; playbooks/ puts them into the story of a run, and supervisor/,
+ * control/ and supervisorctl/ before people.
  *
  * May use: libc. Used by: everybody.
  */

@@ -17,12 +17,8 @@
 /* Zeroed memory. The caller owns it and frees it with free(). */
 void *mem_new(size_t size) __attribute__((returns_nonnull));
 
-/* Ends the process, as the above do: for a library that says it has no memory. The next life
- * carries on what this one was at, and need not go on half-blind. */
-_Noreturn void mem_exhausted(void);
-
-/* Ends the process, as the above do: for a library that says it has no memory. The next life
- * carries on what this one was at, and need not go on half-blind. */
+/* Ends the process, as a failed allocation does: for a library that says it has no memory. The
+ * next life carries on what this one was at, and need not go on half-blind. */
 _Noreturn void mem_exhausted(void);
 
 /* Copies; the caller owns the result. mem_strdup(NULL) is NULL. */

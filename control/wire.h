@@ -5,12 +5,14 @@
  *   1.0  version, status, plan, runs, connections, clean (dry run), playbooks
  *   1.1  policies, observations, decisions, pause, resume, alerts; whom a run means (options
  *        containers and services, in a plan's query too)
+ *   1.2  a trial of the receivers (notify/test)
  *
  * May use: nothing. Used by: control/, supervisor/ and supervisorctl/.
  */
 #ifndef CONTROL_WIRE_H
 #define CONTROL_WIRE_H
 
+#define WIRE_API               "1.2"
 #define WIRE_SOCKET_DEFAULT    "/run/stack-supervisor/control.sock"
 #define WIRE_READ_SOCKET       "read.sock" /* beside it, when there is a control.read_group */
 #define WIRE_STATE_DIR_DEFAULT "/var/lib/stack-supervisor"

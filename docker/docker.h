@@ -17,7 +17,7 @@
  *     ERR_PROTOCOL     an answer that is none
  *     ERR_FAILED       any other refusal (400, 5xx)
  * Calls that change something are sent on a connection of their own and never repeated by the
- * transport (curl repeats a POST on a reused connection that dies: brief facts in http.c).
+ * transport (curl repeats a POST on a reused connection that dies: see `once` in http.h).
  *
  * May use: base, libcurl. Knows nothing of PostgreSQL, playbooks or policies.
  */
@@ -49,12 +49,12 @@ int docker_new(struct loop *loop, const struct docker_options *options, struct d
  * are cancelled too. Watches are freed before their client. Accepts NULL; returns NULL. */
 struct docker *docker_free(struct docker *docker);
 
-const char *docker_host(const struct docker *docker); /* as it was resolved */
-
-/* To an Engine's silence (a deadline that passed) that says no next step, adds one. */
-void docker_hint_silence(struct err *e);
+const char *docker_host(const struct docker *docker);        /* as it was resolved */
 const char *docker_api_version(const struct docker *docker); /* "1.41"; "" before the first ping */
 const char *docker_server(const struct docker *docker);      /* "Docker/20.10.24 (linux)" or "" */
+
+/* Adds a next step to an Engine's silence (a deadline that passed) that says none. */
+void docker_hint_silence(struct err *e);
 
 typedef void (*docker_done_fn)(void *data, const struct err *e);
 

@@ -51,7 +51,7 @@ static bool on_any_socket(void *data, int fd, uint64_t inode)
     return look->left > 0;
 }
 
-/* What is not found while some processes are hidden may be theirs. */
+/* A socket without an owner may belong to a process that we may not see. */
 static void leave_owners_unseen(struct host__look *look, int problem)
 {
     if (look->left == 0)

@@ -10,8 +10,7 @@
 
 /* All connected stream sockets of the network namespace of a process; a connection's two ends
  * belong to that of who connected. Where it is not ours it has to be entered, which takes
- * CAP_SYS_ADMIN
- * (-EPERM). 0 or -errno. */
+ * CAP_SYS_ADMIN (-EPERM). 0 or -errno. */
 int host__unix_sockets(int proc, int pid, int timeout_ms, struct host__unix_list *list);
 
 #endif

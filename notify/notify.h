@@ -56,7 +56,7 @@ struct notify_limits {
 
 struct notify_options {
     struct loop *loop;
-    struct notify_config *config; /* NULL: nobody is told; a reference is taken */
+    struct notify_config *config; /* NULL: nobody is told; borrowed for the call */
     struct notify_store store;    /* .keep NULL: in memory only */
     /* For the log: what is not delivered, at last delivered, dropped. May be NULL; it comes as
      * `keep` does. */

@@ -17,7 +17,14 @@
 #include "base/json.h"
 #include "base/loop.h"
 
-enum { JOURNAL_PATIENCE_MS = 2000, JOURNAL_KEEP_RUNS = 500, JOURNAL_HELD_MAX = 5000 };
+enum {
+    JOURNAL_PATIENCE_MS = 2000,
+    /* For journal_unfinished and journal_recall: an unfinished run that is overlooked stays down,
+     * and a budget that is forgotten is spent twice. Both are worth a longer wait. */
+    JOURNAL_RECALL_PATIENCE_MS = 20000,
+    JOURNAL_KEEP_RUNS = 500,
+    JOURNAL_HELD_MAX = 5000,
+};
 
 struct journal;
 

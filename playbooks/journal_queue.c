@@ -10,9 +10,6 @@
 #include <unistd.h>
 
 enum {
-    /* An unfinished run that is overlooked stays down, and a budget that is forgotten is spent
-     * twice: both are worth a longer wait. */
-    UNFINISHED_PATIENCE_MS = 20000,
     OPEN_AGAIN_MS = 1000,
 };
 
@@ -55,7 +52,7 @@ static bool job_writes(const struct job *job)
 static int job_patience_ms(const struct job *job)
 {
     bool counts = job->kind == JOB_UNFINISHED || job->kind == JOB_RECALL;
-    return counts ? UNFINISHED_PATIENCE_MS : JOURNAL_PATIENCE_MS;
+    return counts ? JOURNAL_RECALL_PATIENCE_MS : JOURNAL_PATIENCE_MS;
 }
 
 static void on_patience(void *data)

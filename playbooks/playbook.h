@@ -85,8 +85,8 @@ struct playbook *playbook_read_json(const char *name, const json_t *source,
  *  - `containers` and `services` (a list of names, or a text with commas) say whom the `selected`
  *    steps mean; in a playbook that has none they go to its clean steps, unless it stops or starts
  *    anybody: that would be others, too, and is refused;
- *  - the other keys are a clean step's own ({"idle":"10s",…}), and take the place of the settings
- *    of each clean step as a whole.
+ *  - the other keys are a clean step's own ({"idle":"10s",…}) and are laid over the settings of
+ *    each clean step, key by key; an age takes back `all`, and `all` the ages.
  * NULL with `e` set to ERR_INVALID when the options are wrong, or when no step takes them. */
 struct playbook *playbook_with_options(const struct playbook *playbook, const json_t *options,
                                        struct err *e);

@@ -4,8 +4,8 @@
  * Without configuration the address is the container's own on a Docker network (or its published
  * port, or loopback for host networking), and role, database and password are the ones of its
  * environment (POSTGRES_USER, POSTGRES_DB, POSTGRES_PASSWORD). The back door is psql inside the
- * container, as its superuser over its Unix socket. This is the one place where docker/ and
- * postgres/ meet.
+ * container, as its superuser over its Unix socket. How the database of a Docker stack is reached
+ * is decided here alone.
  *
  * May use: base, docker, postgres.
  */

@@ -11,14 +11,14 @@
  *    is refused.
  *  - An action starts when all it stands behind is settled. Its intent is in the journal before,
  *    its result after.
- *  - A failure of an action that may not fail, an abort, and a run found too old at a start turn
- *    the run: it **winds up**. From then on only what is owed is done (starts, and the waits that
+ *  - A failure of an action that may not fail, an abort, and a run found to be older than an hour
+ *    at a start turn the run: it **winds up**. From then on only what is owed is done (starts, and the waits that
  *    keep their order); the rest is skipped, waits for anything else are given up, and a stop that
  *    is under way is let end.
  *  - Settling looks at the real world: every container that the run stopped must be up. One that
  *    is not is started once more; if that fails too it is named in `left_stopped`.
  *  - One run a stack, too, whatever supervisor it is of (stack_lock.h): a request beside another's
- * run is refused with ERR_CONFLICT.
+ *    run is refused with ERR_CONFLICT.
  *  - When the daemon ends, or dies, in the middle, the next life carries the run on: an action
  *    with a result stands, one without is done again (every kind of action may be repeated).
  *
@@ -44,8 +44,8 @@ struct runner_options {
     struct journal *journal;
     struct holders_cache *holders;
     const char *lock_scope; /* stack_lock.h; NULL: nobody else is at work on its stacks */
-    int64_t
-        lock_patience_ms; /* of an earlier life's run with another supervisor's; 0: two minutes */
+    /* Of an earlier life's run with another supervisor's; 0: two minutes. */
+    int64_t lock_patience_ms;
 };
 
 struct runner *runner_new(const struct runner_options *options);
@@ -67,7 +67,7 @@ struct run_request {
     const json_t *options; /* settings for its clean steps; NULL: its own */
     const char *trigger;   /* "command", "signal" … */
     const char *requester; /* "uid 0 (root), pid 4711" */
-    bool may_miss;         /* whom the options name may be down for a while: nobody has typed it */
+    bool may_miss; /* names that the stack lacks are no error: a policy asks, nobody has mistyped */
 };
 
 /* The plan as it would be run now. */
@@ -89,8 +89,7 @@ int runner_abort(struct runner *runner, int64_t run, const char *requester, stru
  */
 
 /* The summary of the run that is under way (control API: "run summary"), or of the one that was
- * left
- * ("interrupted"), or NULL. The caller owns it. */
+ * left ("interrupted"), or NULL. The caller owns it. */
 json_t *runner_summary(const struct runner *runner);
 int64_t runner_present(const struct runner *runner); /* its id; 0: none */
 

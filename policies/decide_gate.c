@@ -71,7 +71,8 @@ static bool reconsider(struct decide *engine, struct track *track)
             if (tried + 1 < track->policy->rung_count)
                 track->rung = tried + 1;
         }
-        /* Since then, and not since now: a run may have been about to begin, which was none. */
+        /* Since that change and not since now: a run that was decided and never began changed
+         * nothing. */
         track->verify_from_ms = engine->changed_ms;
         if (track->state == STATE_VERIFYING)
             return true;

@@ -226,7 +226,7 @@ static bool outlasts(enum decide_state state)
     return state == STATE_RUNNING || state == STATE_COOLING || state == STATE_HANDED;
 }
 
-/* Who only observed has handed nothing over: what may act now looks anew. */
+/* A policy that only observed has called nobody: if it may act now, it begins with watching. */
 static bool may_do_more(const struct track *track, const json_t *saved)
 {
     enum policy_mode before;
@@ -241,7 +241,8 @@ static bool state_fits(const struct track *track, const json_t *saved, enum deci
     return rungs_exist(track, saved, state) && (outlasts(state) || same_definition(track, saved));
 }
 
-/* Of another world; or damaged: no try is of the future, and no wait that long. */
+/* Tries of another boot say nothing now; and a damaged record may hold impossible ones, in the
+ * future or with a wait that is longer than any we set. */
 static void forget_tries(struct track *track, const struct restoring *how)
 {
     int64_t now_ms = how->now->mono_ms;

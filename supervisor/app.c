@@ -38,8 +38,9 @@ void app_query_ends(struct app *app)
 /* --- looking at the stack, and aiming at its database -------------------------------------------
  */
 
-/* Without a model events mean nothing: an Engine that failed to tell is asked again. Who has no
- * such stack, or several, is told by an event, or by a new configuration. */
+/* Without a model events mean nothing: an Engine that failed to tell is asked again. Where there is
+ * no such stack, or several, asking again does not help: an event or a reload leads to the next
+ * look. */
 static void look_later(struct app *app, const struct err *e)
 {
     bool is_known = e->code == ERR_NOT_FOUND || e->code == ERR_INVALID;
@@ -114,8 +115,8 @@ static void on_lifeline(void *data, bool open, const struct err *e)
 /* --- the engine's events ------------------------------------------------------------------------
  */
 
-/* Containers come and go, and with each start one may have an address that was another's: by it the
- * database is reached, a pooler too, and a session is said to be somebody's. */
+/* A container that starts may get an address that another one had. The database, the poolers and
+ * the holders of sessions are found by address, so the stack is loaded again. */
 static bool changes_stack(const struct docker_event *event)
 {
     static const char *const actions[] = {"create", "destroy", "rename", "start"};
@@ -276,7 +277,8 @@ static void on_ready(void *data)
         app->on_ready(app->owner);
 }
 
-/* Budgets and pauses are forgotten with it: what they were to prevent a person may still allow. */
+/* Budgets and pauses are forgotten with it: nothing bounds the policies any more, so each action
+ * needs a person's yes. */
 static void on_blind(void *data)
 {
     struct app *app = data;
@@ -375,8 +377,7 @@ int app_new(struct loop *loop, const struct app_options *options, struct app **r
     app->watch = docker_watch_new(app->docker, &watch_class, app);
     if (options->leftover_only) {
         runner_find_left(app->runner, on_leftover, app);
-    } else if (app->standalone) { /* most commands only ask; those that act say what becomes of it
-                                   */
+    } else if (app->standalone) { /* most commands only ask; who acts says what becomes of it */
         runner_find_left(app->runner, on_resumed, app);
     } else {
         runner_resume(app->runner, on_resumed, app);

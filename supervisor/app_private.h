@@ -58,10 +58,10 @@ struct app {
     void *on_stopped_data;
 };
 
-/* app.c: a question begins and ends; the application ends only when none is open. */
-/* The most that any policy may do. */
+/* app.c: the most that any policy may do. */
 enum policy_mode app_cap(const struct app *app);
 
+/* app.c: a question begins and ends; the application ends only when none is open. */
 void app_query_begins(struct app *app);
 void app_query_ends(struct app *app);
 

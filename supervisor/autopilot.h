@@ -78,8 +78,8 @@ struct feed *autopilot_feed(struct autopilot *autopilot);
 /* What was remembered has been read. */
 bool autopilot_is_ready(const struct autopilot *autopilot);
 
-/* Each that can fail gives ERR_REFUSED until what was remembered has been read, a moment after the
- * start. autopilot_answer: ERR_NOT_FOUND when it was not asked, or is no longer. */
+/* Each that can fail gives ERR_CANCELLED until what was remembered has been read, a moment after
+ * the start. autopilot_answer: ERR_NOT_FOUND when it was not asked, or is no longer. */
 int autopilot_answer(struct autopilot *autopilot, int64_t decision, bool approve, const char *who,
                      struct err *e);
 int autopilot_pause(struct autopilot *autopilot, int64_t for_ms, const char *reason,

@@ -54,7 +54,7 @@ static void op_version(void *data, control_reply_fn reply, void *reply_data)
     char at[CLOCK_STAMP_MAX];
     json_t *body = json_object();
     json_set_text(body, "version", STACK_SUPERVISOR_VERSION);
-    json_set_text(body, "api", "1.2");
+    json_set_text(body, "api", WIRE_API);
     json_set_int(body, "pid", getpid());
     json_set_text(body, "started_at", clock_stamp(app->started_wall_ms, at));
     json_set_text(body, "config", app->config->path);

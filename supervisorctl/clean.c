@@ -88,8 +88,8 @@ static void add_names(json_t *rules, const char *key, const struct ctl_names *na
     json_object_set_new(rules, key, list);
 }
 
-/* The rules that were given, under the names of a playbook's clean step; an empty object when none
- * was. With one rule given, the ages are said too: they replace the step's as a whole. */
+/* The rules that were given, under the names of a playbook's clean step, whose other settings
+ * stay; an empty object when none was. */
 static json_t *rules_of(const struct ctl_options *options)
 {
     json_t *rules = json_object();
@@ -103,11 +103,10 @@ static json_t *rules_of(const struct ctl_options *options)
         json_set_bool(rules, "superusers", true);
     if (options->all)
         json_set_bool(rules, "all", true);
-    if (json_object_size(rules) == 0 && !options->idle && !options->idle_in_transaction)
-        return rules;
-    json_set_text(rules, "idle", options->idle ? options->idle : "60s");
-    json_set_text(rules, "idle_in_transaction",
-                  options->idle_in_transaction ? options->idle_in_transaction : "60s");
+    if (options->idle)
+        json_set_text(rules, "idle", options->idle);
+    if (options->idle_in_transaction)
+        json_set_text(rules, "idle_in_transaction", options->idle_in_transaction);
     return rules;
 }
 

@@ -28,7 +28,7 @@ struct watch {
     bool lost; /* the daemon does not answer at present */
 };
 
-/* Of a run whose daemon may be gone. Where that one's state is, it alone knew. */
+/* Of a run whose daemon may be gone. Only that daemon knew where its state directory is. */
 #define WHO_CARRIES_ON                                                                             \
     "the next daemon on its state directory carries it on: systemctl start stack-supervisor, or "  \
     "stack-supervisord as it was started by hand; without one, with its --state-dir: "             \
@@ -161,7 +161,7 @@ static void say_left(const struct watch *watch)
         say_left_here(watch);
 }
 
-/* That nobody answers is of less weight than what became of the run by that. */
+/* What became of the run is told first; the lost connection only explains it. */
 static int fail(struct watch *watch, int code, const struct err *e)
 {
     struct err gone;

@@ -1,8 +1,8 @@
 /* One container's log, kept open: taken up again at each start, after a failure, after a lost
  * Engine.
  *
- *   waiting --open--> following --container stopped--> (once more: the rest) --> waiting for a
- * start ^                  |
+ *   waiting --open--> following --container stopped--> (once more: the rest) --> waiting for
+ *      ^                  |                                                         a start
  *      +---- back-off ----+  failed, or ended although the container runs
  *
  * The Engine ends a log at each exit of its container, even when a policy starts it again at once;

@@ -104,6 +104,16 @@ def test_the_default_is_a_minute(lab, leaking, daemon):
     assert held(lab, leaking) == {"backend": 6, "worker": 5, "at-work": 1, "superuser": 1}
 
 
+@pytest.mark.parametrize("way", [["--dry-run"], ["--yes"]])
+def test_what_only_the_playbook_says_stays_in_force(lab, leaking, supervisor, way):
+    supervisor.configure("playbooks:\n  clean:\n    - clean: {idle: 100ms, "
+                         "idle_in_transaction: never}\n")
+    supervisor.start()
+    told = supervisor.json("clean", *way, "--application", "backend", "--application", "worker")
+    report = told if way == ["--dry-run"] else report_of(supervisor.json("run", "1"))
+    assert by_application(report["ended"]) == {"backend": 6}
+
+
 RULES = {
     "by application": (["--application", "back*"], {"worker": 5, "at-work": 1, "superuser": 1}),
     "by container": (["--container", "worker"], {"backend": 6, "at-work": 1, "superuser": 1}),
