@@ -77,7 +77,8 @@ static const struct observation_kind kinds[] = {
      NULL,
      UNIT_WORD,
      SAMPLED,
-     "what a fresh login met; stopped: somebody stopped it by hand",
+     "what a fresh login met; starting: also one that runs and has not answered since its "
+     "container started; stopped: somebody stopped it by hand",
      {"unknown", "ready", "exhausted", "starting", "recovering", "shutting_down", "refused",
       "auth_failed", "unreachable", "hung", "stopped", NULL}},
     {"database.exhaustion",

@@ -76,7 +76,7 @@ static struct stack *the_stack(void *data)
  */
 
 /* Beside status and the board, for whoever reads the log alone: what a policy acts on is told by it
- * in any case, and of a wrong password none makes anything. */
+ * in any case, and no policy reacts to a wrong password. */
 static void on_database_met(void *data, enum db_state state, const struct db_probe *probe)
 {
     (void)data;
@@ -84,6 +84,11 @@ static void on_database_met(void *data, enum db_state state, const struct db_pro
         log_err(LOG_LEVEL_WARNING, "the database does not let the supervisor in", &probe->why);
     else if (state == DB_REFUSED)
         log_err(LOG_LEVEL_WARNING, "nobody can log in to the database", &probe->why);
+    else if (state == DB_STARTING && probe->state == DB_REFUSED)
+        log_err(LOG_LEVEL_INFO,
+                "the database has not answered since its container started; until it does it is "
+                "taken for one that is starting",
+                &probe->why);
 }
 
 static struct watch_containers *open_containers(struct lookout *lookout)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "policies/derive.h"
 #include "policies/moment.h"
+#include "watch/first_answer.h"
 #include "watch/sessions.h"
 
 #include <string.h>
@@ -36,6 +37,7 @@ struct watch_database {
     int64_t pressed_until_ms;
     struct rate refused, opened;
     struct watch__seen seen;
+    struct watch__first_answer first;
 };
 
 static int64_t now_of(const struct watch_database *w)
@@ -164,9 +166,24 @@ static bool is_down(const struct watch_database *w)
     return running && series_sample(running, 0)->number == 0;
 }
 
-static enum db_state state_met(const struct watch_database *w, const struct db_probe *probe)
+static bool has_answered(const struct db_probe *probe)
 {
-    return probe->state == DB_UNREACHABLE && is_down(w) ? DB_REFUSED : probe->state;
+    bool met_nobody =
+        probe->state == DB_REFUSED || probe->state == DB_UNREACHABLE || probe->state == DB_HUNG;
+    return !met_nobody || *probe->sqlstate || probe->lifeline_open;
+}
+
+static enum db_state state_met(struct watch_database *w, const struct db_probe *probe)
+{
+    const struct stack *stack = stack_of(w);
+    const struct stack_service *database = stack ? stack->database : NULL;
+    bool has_container = database && database->container_count > 0;
+    watch__first_answer_look(&w->first, has_container ? database->containers[0] : NULL,
+                             has_answered(probe));
+    if (is_down(w))
+        return probe->state == DB_UNREACHABLE ? DB_REFUSED : probe->state;
+    bool gets_ready = probe->state == DB_REFUSED && watch__first_answer_is_due(&w->first);
+    return gets_ready ? DB_STARTING : probe->state;
 }
 
 static void tell_met(struct watch_database *w, enum db_state state, const struct db_probe *probe)
@@ -296,6 +313,7 @@ static void tell_activity(struct watch_database *w, const struct holders *holder
 static void end(struct watch_database *w)
 {
     watch__seen_clear(&w->seen);
+    watch__first_answer_clear(&w->first);
     free(w);
 }
 

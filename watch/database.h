@@ -7,6 +7,9 @@
  * are used, the login met trouble, or at the present growth the slots run out within minutes. It is
  * calm again once none of that was so for a while.
  *
+ * A server that refuses logins although its container runs, and that has not answered since that
+ * container started, is `starting` (first_answer.h).
+ *
  * Where the server is down or replays its WAL, what was known of its sessions is forgotten: they
  * are gone. Without pg_monitor the server hides the states and addresses of other roles' sessions:
  * then only the used, the usable and the refused are told. Our own sessions count as used, as

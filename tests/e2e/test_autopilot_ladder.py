@@ -161,3 +161,38 @@ def test_a_run_by_hand_that_another_process_ended_blinds_no_policy(lab, stack, s
     for service in ("backend", "worker"):
         lab.leak(project, service, pool=30, mode="idle", reopen=True)
     wait_decision(supervisor, 60, policy="exhausted", decision="run")
+
+
+# So that a first start of seconds shows what one of minutes would.
+HASTY = WATCHFUL + """
+policies:
+  - name: database-down
+    when: database.state == refused
+    for: 1s
+    ladder: [{run: recover, verify: database.state == ready, within: 1m}]
+"""
+
+
+def test_a_database_is_let_finish_its_first_start(lab, stack, supervisor):
+    """Its init scripts run for seconds, with nobody listening on the network. A restart in the
+    middle would leave a database that is half made, and taken for a whole one ever after."""
+    act(supervisor, HASTY)
+    project = stack("trap", "v2", healthy=False)
+    began = lab.inspect(lab.postgres(project))["State"]["StartedAt"]
+    wait_observation(supervisor, "database.state", lambda state: state == "starting")
+    wait_observation(supervisor, "database.state", lambda state: state == "ready")
+    assert runs(supervisor) == []
+    assert lab.inspect(lab.postgres(project))["State"]["StartedAt"] == began
+
+
+def test_a_database_that_is_asked_for_at_the_wrong_port_is_left_alone(lab, stack, supervisor):
+    project = stack("five")
+    address = lab.pg_address(project)[0]
+    act(supervisor, HASTY + f"database: {{connect: 'host={address} port=5433 user=postgres'}}\n")
+    before = lives(lab, project)
+    wait_observation(supervisor, "database.state", lambda state: state == "starting")
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 5, 10, "five times as long as it takes to act")
+    assert runs(supervisor) == [] and lives(lab, project) == before
+    assert "has not answered since its container started" in supervisor.log()
+    assert "check host and port" in supervisor.log()

@@ -492,6 +492,31 @@ START_TEST(a_container_that_is_down_is_no_trouble_of_the_network)
 }
 END_TEST
 
+/* An entrypoint that initialises, or a server that listens elsewhere: not a dead one. */
+START_TEST(a_server_that_has_not_answered_yet_is_starting)
+{
+    pg_halt(&s.pg, SIGINT);
+    s.stack = stack_at_loopback("backend:1");
+    struct container *db = stack_container(s.stack, "db-1");
+    db->started_ns = 1;
+    feed_number(s.feed, "service.running", "db", 1);
+    watch();
+    await_word("database.state", "starting");
+    feed_number(s.feed, "service.running", "db", 0); /* a container that is down starts nothing */
+    watch_database_hurry(s.watch);
+    await_word("database.state", "refused");
+    feed_number(s.feed, "service.running", "db", 1);
+    pg_launch(&s.pg);
+    await_word("database.state", "ready");
+    pg_halt(&s.pg, SIGINT);
+    watch_database_hurry(s.watch);
+    await_word("database.state", "refused");
+    db->started_ns = 2;
+    watch_database_hurry(s.watch);
+    await_word("database.state", "starting");
+}
+END_TEST
+
 START_TEST(stopped_by_hand_is_no_refusal)
 {
     pg_halt(&s.pg, SIGINT);
@@ -635,6 +660,7 @@ int main(void)
         a_frozen_postmaster_is_hung_and_its_sessions_are_still_seen,
         what_a_dead_server_held_is_forgotten,
         a_container_that_is_down_is_no_trouble_of_the_network,
+        a_server_that_has_not_answered_yet_is_starting,
         stopped_by_hand_is_no_refusal,
         a_wrong_password_is_not_the_databases_trouble,
         what_a_login_meets_is_told_when_it_changes,
