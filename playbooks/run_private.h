@@ -1,5 +1,5 @@
-/* The run as the files of playbooks/ share it: run.c drives, story.c tells, settle.c ends, step_*.c
- * act. Private to playbooks/. */
+/* The run as the files of playbooks/ share it: run.c drives, run_restore.c takes up an earlier
+ * life's, story.c tells, settle.c ends, step_*.c act. Private to playbooks/. */
 #ifndef PLAYBOOKS_RUN_PRIVATE_H
 #define PLAYBOOKS_RUN_PRIVATE_H
 
@@ -191,16 +191,19 @@ struct run_event {
 struct run *run_new(struct runner *runner, struct plan *plan, struct stack *stack,
                     const char *trigger, const char *requester);
 void run_free(struct run *run);
-void run_begin(struct run *run);                         /* after its id is known */
-void run_restore(struct run *run, const json_t *record); /* before run_begin, when resumed */
+void run_begin(struct run *run); /* after its id is known */
 void run_abort(struct run *run, const char *requester);
-void run_comes_late(struct run *run);     /* no longer held; only what is owed is done */
+void run_wind_up(struct run *run);        /* turns it: from here on only what is owed is done */
 void run_drain(struct run *run);          /* the daemon ends: see runner_drain */
 void run_turn(struct run *run);           /* looks, a little later, what can be done next */
 bool run_is_quiet(const struct run *run); /* nothing of it is under way */
 /* Its own project as it is now, whatever else the engine has, or the configuration has come to
  * name, since the run began. */
 op_id run_load_stack(struct run *run, int64_t deadline_ms, stack_load_fn done, void *data);
+
+/* run_restore.c: an earlier life's run. */
+void run_restore(struct run *run, const json_t *record); /* before run_begin, when resumed */
+void run_comes_late(struct run *run); /* no longer held; only what is owed is done */
 
 /* story.c: entries, summary, the critical path. */
 void story_add(struct run *run,
