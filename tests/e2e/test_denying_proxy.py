@@ -11,7 +11,7 @@ from engine_proxy import Answer
 from lab import wait_until
 
 BACK_DOOR = ("POST /containers/ID/exec", "POST /exec/ID/start", "GET /exec/ID/json")
-# What happens too rarely to be brought about here; test_run.c and test_docker_client.c have them.
+# What happens too rarely to be brought about here; test_run*.c and test_docker_client.c have them.
 RARE = {"POST /containers/ID/restart", "POST /containers/ID/wait", "GET /containers/ID/top"}
 
 
