@@ -15,6 +15,7 @@
 #include "docker/client.h"
 #include "docker/stack_members.h"
 #include "docker/stack_pick.h"
+#include "docker/stack_role.h"
 #include "docker/summary.h"
 
 #include <string.h>
@@ -253,7 +254,7 @@ op_id stack_load(struct docker *docker, const struct stack_selector *selector, i
                            : mem_strdup("docker: look for a project with a PostgreSQL");
     op_id id = op_begin(&loader->op, docker->loop, &loader_class, loader->what, deadline_ms);
     CLEANUP_FREE char *label =
-        mem_printf("com.docker.compose.project%s%s", project ? "=" : "", project ? project : "");
+        mem_printf(STACK__LABEL_COMPOSE_PROJECT "%s%s", project ? "=" : "", project ? project : "");
     loader->list =
         docker_list(docker, (const char *const[]){label, NULL}, deadline_ms, on_list, loader);
     return id;

@@ -294,6 +294,11 @@ static void on_decision(void *data, const struct decision *decision)
                   autopilot_last_run(app->autopilot, decision->incident));
 }
 
+int app_refuse_stopping(struct err *e)
+{
+    return err_set(e, ERR_CANCELLED, "the supervisor is stopping");
+}
+
 enum policy_mode app_cap(const struct app *app)
 {
     enum policy_mode cap = app->config->mode > app->mode ? app->config->mode : app->mode;

@@ -58,6 +58,10 @@ struct app {
     void *on_stopped_data;
 };
 
+/* app.c: the answer to whoever asks while the application ends: ERR_CANCELLED, as a negative
+ * number. */
+int app_refuse_stopping(struct err *e);
+
 /* app.c: the most that any policy may do. */
 enum policy_mode app_cap(const struct app *app);
 

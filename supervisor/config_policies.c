@@ -6,6 +6,7 @@
 #include "base/diag.h"
 #include "base/mem.h"
 #include "playbooks/playbook.h"
+#include "policies/decide.h"
 #include "policies/moment.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@ void config__policy_defaults(struct config *config)
 {
     config->policies = policy_set_new();
     config->mode = MODE_ACT;
-    config->recoveries = (struct budget){.count = 6, .per_ms = HOUR_MS};
+    config->recoveries = DECIDE_RECOVERIES_DEFAULT;
     config->watch.calm_ms = 15 * SECOND_MS;
     config->watch.pressed_ms = 2 * SECOND_MS;
     config->watch.timeout_ms = 5 * SECOND_MS;

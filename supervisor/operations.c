@@ -19,7 +19,7 @@ static struct pending *pending_new(struct app *app, control_reply_fn reply, void
 {
     if (app->stopping) {
         struct err e;
-        err_set(&e, ERR_CANCELLED, "the supervisor is stopping");
+        app_refuse_stopping(&e);
         reply(data, &e, NULL);
         return NULL;
     }
@@ -216,7 +216,7 @@ static uint64_t op_follow(void *data, int64_t run, control_entry_fn on_entry, vo
 {
     struct app *app = data;
     if (app->stopping) {
-        err_set(e, ERR_CANCELLED, "the supervisor is stopping");
+        app_refuse_stopping(e);
         return 0;
     }
     runner_carry_on(app->runner, run); /* what a command follows it works on */

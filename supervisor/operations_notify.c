@@ -88,8 +88,7 @@ void op_notify_test(void *data, const char *receiver, control_reply_fn reply, vo
     struct app *app = data;
     struct err e;
     CLEANUP_JSON json_t *receivers = app->news ? news_json(app->news) : json_array();
-    int status = app->stopping ? err_set(&e, ERR_CANCELLED, "the supervisor is stopping")
-                               : check_receiver(receivers, receiver, &e);
+    int status = app->stopping ? app_refuse_stopping(&e) : check_receiver(receivers, receiver, &e);
     if (status != 0) {
         reply(reply_data, &e, NULL);
         return;

@@ -12,7 +12,7 @@ static struct autopilot *autopilot_of(struct app *app, control_reply_fn reply, v
     if (app->autopilot && !app->stopping)
         return app->autopilot;
     if (app->stopping)
-        err_set(&e, ERR_CANCELLED, "the supervisor is stopping");
+        app_refuse_stopping(&e);
     else
         err_set(&e, ERR_UNSUPPORTED, "nothing is watched in a command's own process");
     if (!app->stopping)

@@ -27,7 +27,7 @@ static void reply_text(control_reply_fn reply, void *data, const char *text)
 static void refuse(control_reply_fn reply, void *data)
 {
     struct err e;
-    err_set(&e, ERR_CANCELLED, "the supervisor is stopping");
+    app_refuse_stopping(&e);
     reply(data, &e, NULL);
 }
 

@@ -36,7 +36,7 @@ static bool question_is_late(struct question *q)
     struct err e;
     if (!q->app->stopping)
         return false;
-    err_set(&e, ERR_CANCELLED, "the supervisor is stopping");
+    app_refuse_stopping(&e);
     question_reply(q, &e, NULL);
     return true;
 }
