@@ -26,13 +26,18 @@ void diag_free(struct diag_list *list)
     *list = (struct diag_list){0};
 }
 
+static const char *severity(const struct diag_list *list)
+{
+    return list->only_warns ? "warning" : "error";
+}
+
 bool diag_add(struct diag_list *list, int line, int column, const char *format, ...)
 {
     if (list->count > DIAG_MAX)
         return false;
     struct diag *item = MEM_PUSH(list->items, list->count);
     if (list->count > DIAG_MAX) {
-        item->text = mem_strdup("too many errors; the rest is not shown");
+        item->text = mem_printf("too many %ss; the rest is not shown", severity(list));
         item->line = INT32_MAX;
         return false;
     }
@@ -108,10 +113,11 @@ void diag_print(struct diag_list *list, FILE *out)
     for (size_t i = 0; i < list->count; i++) {
         const struct diag *item = &list->items[i];
         if (item->line == 0 || item->line == INT32_MAX) {
-            fprintf(out, "%s: error: %s\n", list->file, item->text);
+            fprintf(out, "%s: %s: %s\n", list->file, severity(list), item->text);
             continue;
         }
-        fprintf(out, "%s:%d:%d: error: %s\n", list->file, item->line, item->column, item->text);
+        fprintf(out, "%s:%d:%d: %s: %s\n", list->file, item->line, item->column, severity(list),
+                item->text);
         diag_print_source(list, item, out);
     }
 }

@@ -21,6 +21,7 @@ struct diag_list {
     char *source; /* the text, for showing lines; may be NULL */
     struct diag *items;
     size_t count;
+    bool only_warns; /* set by the owner: its items are printed as warnings, and refuse nothing */
 };
 
 void diag_init(struct diag_list *list, const char *file, const char *source);

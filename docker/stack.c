@@ -50,6 +50,21 @@ const char *stack_nearest_service(const struct stack *stack, const char *name)
     return nearest;
 }
 
+const char *stack_nearest_name(const struct stack *stack, const char *name)
+{
+    const char **names = NULL;
+    size_t count = 0;
+    for (size_t s = 0; s < stack->service_count; s++)
+        for (size_t i = 0; i < stack->services[s].container_count; i++)
+            *MEM_PUSH(names, count) = stack->services[s].containers[i]->name;
+    for (size_t s = 0; s < stack->service_count; s++)
+        *MEM_PUSH(names, count) = stack->services[s].name;
+    *MEM_PUSH(names, count) = NULL;
+    const char *nearest = diag_nearest(name, names);
+    free(names);
+    return nearest;
+}
+
 static int unknown_service(const struct stack *stack, const char *what, const char *name,
                            struct err *e)
 {

@@ -101,6 +101,8 @@ struct stack *stack_unref(struct stack *stack); /* accepts NULL; returns NULL */
 struct stack_service *stack_service(const struct stack *stack, const char *name); /* or NULL */
 /* The service whose name is so near that it may be meant; borrowed from the stack, or NULL. */
 const char *stack_nearest_service(const struct stack *stack, const char *name);
+/* Likewise, of its containers' names and its services'. */
+const char *stack_nearest_name(const struct stack *stack, const char *name);
 struct container *stack_container(const struct stack *stack, const char *id_or_name); /* or NULL */
 
 /* The container whose address on any of its networks this is; NULL when none, or when two

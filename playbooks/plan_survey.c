@@ -207,28 +207,24 @@ static bool select_named(struct maker *m, const char *name, bool service_only)
 static int refuse_name(const struct stack *stack, const char *name, bool service_only,
                        struct err *e)
 {
-    const char **known = NULL;
-    size_t count = 0;
-    struct buf list;
-    buf_init(&list, ERR_HINT_MAX - 32);
+    const char *meant =
+        service_only ? stack_nearest_service(stack, name) : stack_nearest_name(stack, name);
+    int code = err_set(e, ERR_INVALID, "there is no %s '%s' in stack %s",
+                       service_only ? "service" : "container or service", name, stack->project);
+    if (meant) {
+        err_hint(e, "did you mean '%s'?", meant);
+        return code;
+    }
+    struct buf known;
+    buf_init(&known, ERR_HINT_MAX - 32);
     for (size_t s = 0; s < stack->service_count && !service_only; s++)
         for (size_t i = 0; i < stack->services[s].container_count; i++)
-            *MEM_PUSH(known, count) = stack->services[s].containers[i]->name;
+            buf_printf(&known, "%s, ", stack->services[s].containers[i]->name);
     for (size_t s = 0; s < stack->service_count; s++)
-        *MEM_PUSH(known, count) = stack->services[s].name;
-    for (size_t i = 0; i < count; i++)
-        buf_printf(&list, "%s%s", i ? ", " : "", known[i]);
-    *MEM_PUSH(known, count) = NULL;
-    const char *meant = diag_nearest(name, known);
-    err_set(e, ERR_INVALID, "there is no %s '%s' in stack %s",
-            service_only ? "service" : "container or service", name, stack->project);
-    if (meant)
-        err_hint(e, "did you mean '%s'?", meant);
-    else
-        err_hint(e, "there are %s", buf_text(&list));
-    buf_free(&list);
-    free(known);
-    return -(int)ERR_INVALID;
+        buf_printf(&known, "%s%s", s ? ", " : "", stack->services[s].name);
+    err_hint(e, "there are %s", buf_text(&known));
+    buf_free(&known);
+    return code;
 }
 
 static int select_all(struct maker *m, char **names_given, bool service_only, size_t *count)

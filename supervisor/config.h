@@ -69,11 +69,13 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
 
 /* Holds what the configuration's file says of services against those of the stack that it means, as
  * the Engine has it now; blocks until it has answered, ten seconds at most. What is wrong is in
- * `diags` with its place, all of it at once; 0 when nothing is. *ret_project is the stack's name,
- * or NULL when it could not be looked at: *e says why. `diags` is initialised here; the caller
- * frees it and the name in every case. */
+ * `diags` with its place, all of it at once; 0 when nothing is. What may be wrong is in `warnings`:
+ * a name that nobody bears, where who bears it may be down for a while. *ret_project is the stack's
+ * name, or NULL when it could not be looked at: *e says why. Both lists are initialised here; the
+ * caller frees them and the name in every case. */
 int config_hold_against_stack(const struct config *config, const char *docker_host,
-                              char **ret_project, struct diag_list *diags, struct err *e);
+                              char **ret_project, struct diag_list *diags,
+                              struct diag_list *warnings, struct err *e);
 
 struct config *config_free(struct config *config); /* accepts NULL; returns NULL */
 

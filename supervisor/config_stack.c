@@ -52,19 +52,27 @@ static struct stack *find_stack(const struct config *config, const char *docker_
 struct holding {
     const struct config *config;
     const struct stack *stack;
-    struct diag_list *diags;
+    struct diag_list *diags, *warnings;
 };
+
+/* The caller frees it. */
+static char *complaint(const struct stack *stack, const char *what, const char *name,
+                       bool service_only)
+{
+    const char *bearer = service_only ? "service" : "container or service";
+    const char *nearest =
+        service_only ? stack_nearest_service(stack, name) : stack_nearest_name(stack, name);
+    if (nearest)
+        return mem_printf("%s: no %s '%s' in stack %s; did you mean '%s'?", what, bearer, name,
+                          stack->project, nearest);
+    return mem_printf("%s: no %s '%s' in stack %s", what, bearer, name, stack->project);
+}
 
 static void complain(const struct holding *h, int line, int column, const char *what,
                      const char *name)
 {
-    const char *nearest = stack_nearest_service(h->stack, name);
-    if (nearest)
-        diag_add(h->diags, line, column, "%s: no service '%s' in stack %s; did you mean '%s'?",
-                 what, name, h->stack->project, nearest);
-    else
-        diag_add(h->diags, line, column, "%s: no service '%s' in stack %s", what, name,
-                 h->stack->project);
+    CLEANUP_FREE char *text = complaint(h->stack, what, name, true);
+    diag_add(h->diags, line, column, "%s", text);
 }
 
 /* A service that has been taken down may well be configured still: only what resembles one of the
@@ -95,6 +103,89 @@ static void hold_database(const struct holding *h, const struct yaml_node *datab
         complain(h, service->line, service->column, "database: service", service->text);
 }
 
+/* --- names of containers -----------------------------------------------------------------------
+ */
+
+/* A place that names whom it is about: how it is called, whether services alone are meant, and
+ * where it is told of a name that nobody bears. */
+struct naming {
+    const char *what;
+    bool service_only;
+    bool by_commas; /* a text is a list, too */
+    struct diag_list *diags;
+};
+
+static void hold_name(const struct holding *h, const struct naming *naming,
+                      const struct yaml_node *node, size_t offset, const char *name)
+{
+    if (stack_service(h->stack, name) || (!naming->service_only && stack_container(h->stack, name)))
+        return;
+    CLEANUP_FREE char *text = complaint(h->stack, naming->what, name, naming->service_only);
+    yaml_error_at(naming->diags, node, offset, "%s", text);
+}
+
+static void hold_words(const struct holding *h, const struct naming *naming,
+                       const struct yaml_node *node)
+{
+    static const char blanks[] = " \t";
+    const char *at = node->text;
+    while (*(at += strspn(at, ", \t"))) {
+        size_t len = strcspn(at, ",");
+        size_t word_len = len;
+        while (strchr(blanks, at[word_len - 1]))
+            word_len--;
+        CLEANUP_FREE char *name = mem_strndup(at, word_len);
+        hold_name(h, naming, node, (size_t)(at - node->text), name);
+        at += len;
+    }
+}
+
+/* One name or a list of them; of an observation the run will know what it says. */
+static void hold_names(const struct holding *h, const struct naming *naming,
+                       const struct yaml_node *node)
+{
+    if (!node || (node->kind == YAML_TEXT && strncmp(node->text, "${", 2) == 0))
+        return;
+    if (node->kind == YAML_TEXT && naming->by_commas)
+        hold_words(h, naming, node);
+    else if (node->kind == YAML_TEXT)
+        hold_name(h, naming, node, 0, node->text);
+    for (size_t i = 0; node->kind == YAML_LIST && i < node->count; i++)
+        if (node->items[i]->kind == YAML_TEXT)
+            hold_name(h, naming, node->items[i], 0, node->items[i]->text);
+}
+
+/* {containers: …, services: …} */
+static void hold_both(const struct holding *h, struct naming naming, const struct yaml_node *map)
+{
+    if (!map || map->kind != YAML_MAP)
+        return;
+    hold_names(h, &naming, yaml_get(map, "containers"));
+    naming.service_only = true;
+    hold_names(h, &naming, yaml_get(map, "services"));
+}
+
+/* A selection of nobody's name is refused by the run; a clean finds no session of theirs, and that
+ * may be as it should while they are down. */
+static void hold_selections(const struct holding *h, const struct yaml_node *playbook)
+{
+    const struct yaml_node *steps = playbook;
+    if (playbook->kind == YAML_MAP) {
+        hold_both(h, (struct naming){.what = "selected", .diags = h->diags},
+                  yaml_get(playbook, "selected"));
+        steps = yaml_get(playbook, "steps");
+    }
+    const struct naming naming = {.what = step_kind_name(STEP_CLEAN), .diags = h->warnings};
+    for (size_t i = 0; i < steps->count; i++) {
+        const struct yaml_node *clean = yaml_get(steps->items[i], naming.what);
+        if (clean && clean->kind == YAML_MAP)
+            hold_names(h, &naming, yaml_get(clean, "containers"));
+    }
+}
+
+/* --- the sections ------------------------------------------------------------------------------
+ */
+
 /* The file's own alone: the built-in ones name no service. */
 static void hold_playbooks(const struct holding *h, const struct yaml_node *playbooks)
 {
@@ -108,6 +199,7 @@ static void hold_playbooks(const struct holding *h, const struct yaml_node *play
                     complain(h, step->service_lines[n], step->service_columns[n],
                              step_kind_name(step->kind), step->services[n]);
         }
+        hold_selections(h, playbooks->items[i]);
     }
 }
 
@@ -123,6 +215,14 @@ static void hold_condition(const struct holding *h, const struct condition *cond
     }
 }
 
+/* Whom a policy names may be down for a while: nobody is at the keyboard to take it back. */
+static void hold_ladder(const struct holding *h, const struct yaml_node *ladder)
+{
+    for (size_t i = 0; ladder && i < ladder->count; i++)
+        hold_both(h, (struct naming){.what = "with", .by_commas = true, .diags = h->warnings},
+                  yaml_get(ladder->items[i], "with"));
+}
+
 static void hold_policies(const struct holding *h, const struct yaml_node *policies)
 {
     for (size_t i = 0; policies && policies->kind == YAML_LIST && i < policies->count; i++) {
@@ -132,13 +232,14 @@ static void hold_policies(const struct holding *h, const struct yaml_node *polic
         hold_condition(h, policy->when, when ? when : name);
         for (size_t k = 0; k < policy->rung_count; k++)
             hold_condition(h, policy->rungs[k].verify, name);
+        hold_ladder(h, yaml_get(policies->items[i], "ladder"));
     }
 }
 
 static void hold(const struct config *config, const struct stack *stack,
-                 const struct yaml_node *root, struct diag_list *diags)
+                 const struct yaml_node *root, struct diag_list *diags, struct diag_list *warnings)
 {
-    struct holding h = {.config = config, .stack = stack, .diags = diags};
+    struct holding h = {.config = config, .stack = stack, .diags = diags, .warnings = warnings};
     hold_services(&h, yaml_get(root, "services"));
     hold_database(&h, yaml_get(root, "database"));
     hold_playbooks(&h, yaml_get(root, "playbooks"));
@@ -146,18 +247,21 @@ static void hold(const struct config *config, const struct stack *stack,
 }
 
 int config_hold_against_stack(const struct config *config, const char *docker_host,
-                              char **ret_project, struct diag_list *diags, struct err *e)
+                              char **ret_project, struct diag_list *diags,
+                              struct diag_list *warnings, struct err *e)
 {
     struct diag_list unread; /* it was read without a complaint a moment ago */
     size_t len = 0;
     CLEANUP_FREE char *text = config->path ? config__read_file(config->path, &len) : NULL;
     diag_init(diags, config->path, text);
+    diag_init(warnings, config->path, text);
+    warnings->only_warns = true;
     diag_init(&unread, config->path, NULL);
     struct yaml_node *root = text ? yaml_parse(text, len, &unread) : NULL;
     struct stack *stack = find_stack(config, docker_host, e);
     *ret_project = stack ? mem_strdup(stack->project) : NULL;
     if (stack && root && root->kind == YAML_MAP)
-        hold(config, stack, root, diags);
+        hold(config, stack, root, diags, warnings);
     stack_unref(stack);
     yaml_node_free(root);
     diag_free(&unread);

@@ -13,7 +13,7 @@ static const char *file_of(const struct ctl *ctl)
 /* The file as it was read, and what came of holding it against the stack. */
 struct finding {
     struct config *config;
-    struct diag_list diags;
+    struct diag_list diags, warnings;
     char *project; /* the stack, or NULL: it was not looked at, */
     struct err e;  /* for this reason; not set: the file alone is wrong enough */
     bool fine;
@@ -26,7 +26,7 @@ static void look_at(struct ctl *ctl, struct finding *f)
         return;
     diag_free(&f->diags);
     f->fine = config_hold_against_stack(f->config, ctl->options->docker_host, &f->project,
-                                        &f->diags, &f->e) == 0;
+                                        &f->diags, &f->warnings, &f->e) == 0;
 }
 
 static int print_object(struct ctl *ctl, struct finding *f, const char *file)
@@ -36,6 +36,7 @@ static int print_object(struct ctl *ctl, struct finding *f, const char *file)
     json_set_bool(object, "fine", f->fine);
     json_set_text(object, "stack", f->project);
     json_object_set_new(object, "errors", diag_json(&f->diags));
+    json_object_set_new(object, "warnings", diag_json(&f->warnings));
     return ctl_print_json(ctl, f->fine ? WIRE_EXIT_DONE : WIRE_EXIT_USAGE, object);
 }
 
@@ -63,11 +64,13 @@ int ctl_check(struct ctl *ctl)
     int code = f.fine ? WIRE_EXIT_DONE : WIRE_EXIT_USAGE;
     if (!f.fine)
         diag_print(&f.diags, ctl->messages);
+    diag_print(&f.warnings, ctl->messages);
     if (ctl->options->json)
         code = print_object(ctl, &f, file);
     else if (f.fine)
         print_fine(ctl, &f, file);
     diag_free(&f.diags);
+    diag_free(&f.warnings);
     free(f.project);
     config_free(f.config);
     return code;

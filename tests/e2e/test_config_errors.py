@@ -56,9 +56,9 @@ class Told:
     caret: int  # the column under which it stands, from 1; 0 when there is none
 
 
-def told(output, path):
+def told(output, path, severity="error"):
     """The diagnostics of a file in what a program said."""
-    pattern = re.compile(rf"{re.escape(str(path))}:(\d+):(\d+): error: (.*)")
+    pattern = re.compile(rf"{re.escape(str(path))}:(\d+):(\d+): {severity}: (.*)")
     lines = output.splitlines()
     found = []
     for index, line in enumerate(lines):
@@ -71,8 +71,8 @@ def told(output, path):
     return found
 
 
-def assert_told(output, path, expected):
-    found = told(output, path)
+def assert_told(output, path, expected, severity="error"):
+    found = told(output, path, severity)
     assert [(one.line, one.column) for one in found] == [place[:2] for place in expected], output
     for one, (line, column, words) in zip(found, expected):
         assert words in one.text
@@ -181,3 +181,49 @@ def test_check_holds_what_the_file_says_of_services_against_the_stack(stack, sup
     assert answer.code == 0 and f"fine, also for stack {ports}" in answer.out, answer
     answer = supervisor.ctl("check", "--docker-host=unix:///nowhere.sock")
     assert answer.code == 0 and "fine" in answer.out and "/nowhere.sock" in answer.err, answer
+
+
+def test_check_tells_whom_a_selection_and_a_clean_name_that_the_stack_does_not_have(
+        stack, supervisor):
+    """A run refuses a selection of nobody; whom a policy or a clean names may be down for a while."""
+    ports = stack("ports", project="named")
+    text = (f"stack: {ports}\n"
+            "playbooks:\n"
+            "  mine:\n"
+            "    selected: {containers: [web], services: [web]}\n"
+            "    steps:\n"
+            "      - restart: selected\n"
+            "  tidy:\n"
+            "    - capture: evidence\n"
+            "    - clean: {containers: [web, wev, stranger]}\n"
+            "    - clean: {containers: postgers}\n"
+            "policies:\n"
+            "  - name: sick\n"
+            "    when: service(web).health == unhealthy\n"
+            "    ladder:\n"
+            "      - {run: restart-unhealthy, with: {services: 'web, wev,stranger'}}\n"
+            "      - {run: restart-leaker, with: {containers: '${connections.leaker}'}}\n"
+            "      - {run: clean, with: {idle: 5s, containers: [web, postgers]}}\n")
+    warnings = [
+        (9, 33, f"clean: no container or service 'wev' in stack {ports}; did you mean 'web'?"),
+        (9, 38, f"clean: no container or service 'stranger' in stack {ports}"),
+        (10, 27, "clean: no container or service 'postgers' in stack"),
+        (15, 57, f"with: no service 'wev' in stack {ports}; did you mean 'web'?"),
+        (15, 61, f"with: no service 'stranger' in stack {ports}"),
+        (17, 57, "with: no container or service 'postgers' in stack")]
+    supervisor.configure(text)
+    answer = supervisor.ctl("check")
+    assert answer.code == 0 and f"fine, also for stack {ports}" in answer.out, answer
+    assert_told(answer.err, supervisor.config_path, warnings, "warning")
+    answer = supervisor.json("check")
+    assert answer["fine"] and answer["errors"] == [], answer
+    assert [(one["line"], one["column"]) for one in answer["warnings"]] == [
+        place[:2] for place in warnings]
+    supervisor.configure(text.replace("selected: {containers: [web], services: [web]}",
+                                      "selected: {containers: [named_web_7], services: wev}"))
+    answer = supervisor.ctl("check")
+    assert answer.code == 2 and answer.out == "", answer
+    assert_told(answer.err, supervisor.config_path, [
+        (4, 29, f"selected: no container or service 'named_web_7' in stack {ports}; did you mean"),
+        (4, 53, f"selected: no service 'wev' in stack {ports}; did you mean 'web'?")])
+    assert_told(answer.err, supervisor.config_path, warnings, "warning")

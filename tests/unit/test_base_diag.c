@@ -143,6 +143,24 @@ START_TEST(after_a_hundred_one_line_says_so)
 }
 END_TEST
 
+START_TEST(what_only_warns_says_so)
+{
+    struct diag_list list;
+    diag_init(&list, "f.yaml", "with: wev\n");
+    list.only_warns = true;
+    diag_add(&list, 1, 7, "no service 'wev'");
+    assert_format(&list, "f.yaml:1:7: warning: no service 'wev'\n"
+                         "     1 | with: wev\n"
+                         "       |       ^\n");
+    for (int i = 0; i < 200; i++)
+        diag_add(&list, 0, 0, "another");
+    CLEANUP_FREE char *text = diag_format(&list);
+    unit_assert_has(text, "f.yaml: warning: too many warnings");
+    unit_assert_lacks(text, "error");
+    diag_free(&list);
+}
+END_TEST
+
 START_TEST(a_password_in_the_line_is_not_shown)
 {
     static const struct {
@@ -193,4 +211,5 @@ UNIT_MAIN("base_diag", a_diagnostic_shows_its_line_and_a_caret, a_tab_before_the
           json_is_in_the_order_of_the_text_without_printing_first,
           an_error_outlives_bytes_that_are_not_utf_8,
           places_outside_the_text_are_told_without_a_line, after_a_hundred_one_line_says_so,
-          a_password_in_the_line_is_not_shown, the_nearest_word_is_offered_if_it_is_near)
+          what_only_warns_says_so, a_password_in_the_line_is_not_shown,
+          the_nearest_word_is_offered_if_it_is_near)
