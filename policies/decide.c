@@ -275,6 +275,7 @@ int decide_approve(struct decide *engine, const struct moment *now, int64_t deci
     struct track *track = find_asking(engine, decision, e);
     if (!track)
         return -(int)ERR_NOT_FOUND;
+    track->question = decision;
     decide__move(engine, track, ON_APPROVED);
     return 0;
 }
@@ -286,6 +287,7 @@ int decide_deny(struct decide *engine, const struct moment *now, int64_t decisio
     if (!track)
         return -(int)ERR_NOT_FOUND;
     track->denied = true;
+    track->question = decision;
     decide__move(engine, track, ON_GAVE_UP);
     return 0;
 }

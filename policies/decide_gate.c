@@ -192,6 +192,7 @@ static bool run(struct decide *engine, struct track *track, json_t *params)
     CLEANUP_FREE char *what = what_to_run(engine, track);
     struct decision *decision = decide__say(engine, track, DECISION_RUN, "runs %s", what);
     decision->params = params;
+    decision->question = track->approved ? track->question : 0;
     window_add(&track->runs, &track->policy->budget, engine->now.mono_ms);
     if (decision->disruptive)
         window_add(&engine->recoveries, &engine->options.recoveries, engine->now.mono_ms);

@@ -69,6 +69,7 @@ struct track {
     bool run_ok;             /* how its last run ended */
     bool approved;
     json_t *asked;        /* the settings that the last question showed; NULL: none was put */
+    int64_t question;     /* the last one that was answered; 0: none, or an earlier version's */
     bool aborted, denied; /* HANDED: what a person did, to be told in the next step */
     int64_t not_begun_ms; /* its run could not be begun, for the first time; NEVER */
     int64_t again_ms;     /* nothing is run sooner, for that reason */

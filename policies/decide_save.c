@@ -73,6 +73,7 @@ static json_t *track_save(const struct track *track)
     json_set_bool(saved, "approved", track->approved);
     if (track->asked)
         json_object_set(saved, "asked", track->asked);
+    json_set_int(saved, "question", track->question);
     json_set_bool(saved, "aborted", track->aborted);
     json_set_bool(saved, "denied", track->denied);
     json_set_int(saved, "decision", track->decision);
@@ -195,6 +196,7 @@ static void restore_climb(struct track *track, const json_t *saved, int64_t shif
     track->approved = json_bool_at(saved, "approved", false);
     json_decref(track->asked);
     track->asked = json_deep_copy(json_object_get(saved, "asked"));
+    track->question = json_int_at(saved, "question", 0);
     track->aborted = json_bool_at(saved, "aborted", false);
     track->denied = json_bool_at(saved, "denied", false);
     track->decision = json_int_at(saved, "decision", 0);

@@ -346,7 +346,8 @@ static void tell_what_a_person_did(struct decide *engine, struct track *track)
                     "its run was aborted; nothing more is tried until it is re-armed");
     if (track->denied)
         decide__say(engine, track, DECISION_HAND_OVER,
-                    "it was denied; nothing is tried until it is re-armed");
+                    "it was denied; nothing is tried until it is re-armed")
+            ->question = track->question;
     track->aborted = track->denied = false;
 }
 

@@ -59,6 +59,8 @@ json_t *decision_json(const struct decision *decision)
     json_set_int(json, "at", decision->at_ms);
     json_set_text(json, "policy", decision->policy);
     json_set_int(json, "incident", decision->incident);
+    if (decision->question)
+        json_set_int(json, "question", decision->question);
     if (decision->rung) {
         json_set_int(json, "rung", decision->rung);
         json_set_int(json, "rungs", decision->rungs);

@@ -45,6 +45,7 @@ struct decision {
     int64_t at_ms;        /* monotonic */
     char *policy;
     int64_t incident; /* from the first trigger to the cure; 0: none */
+    int64_t question; /* the DECISION_ASK whose answer it comes of; 0: nobody was asked */
     int rung, rungs;  /* from 1; 0 when it is not about a rung */
     char *playbook;   /* or NULL */
     json_t *params;   /* its settings, observations filled in; or NULL */

@@ -159,6 +159,18 @@ static void launch_run(struct launch *launch)
     runner_start(launch->autopilot->options.runner, &request, on_run_started, launch);
 }
 
+/* Who asked for a decision's run: the same words in every life, as the journal's run is found by
+ * them. */
+static char *requester_of(const struct autopilot *autopilot, int64_t decision)
+{
+    const json_t *told = autopilot__told(autopilot, decision);
+    const char *approver = json_text_at(told, "approved_by", NULL);
+    if (!told)
+        return mem_printf("decision %" PRId64, decision);
+    return mem_printf("policy %s, decision %" PRId64 "%s%s", json_text_at(told, "policy", ""),
+                      decision, approver ? ", approved by " : "", approver ? approver : "");
+}
+
 static struct launch *launch_new(struct autopilot *autopilot, const struct decision *decision)
 {
     struct launch *launch = mem_new(sizeof *launch);
@@ -167,7 +179,7 @@ static struct launch *launch_new(struct autopilot *autopilot, const struct decis
     launch->playbook = mem_strdup(decision->playbook);
     launch->params =
         json_object_size(decision->params) > 0 ? json_deep_copy(decision->params) : NULL;
-    launch->requester = mem_printf("policy %s, decision %" PRId64, decision->policy, decision->id);
+    launch->requester = requester_of(autopilot, decision->id);
     autopilot->flight =
         (struct flight){.decision = decision->id, .requester = mem_strdup(launch->requester)};
     autopilot->pending++;
@@ -285,19 +297,6 @@ void autopilot_run_ended(struct autopilot *autopilot, int64_t run, const char *s
 /* --- what another life left ---------------------------------------------------------------------
  */
 
-/* A decision as it was told, out of the history; or NULL. */
-static const json_t *told_of(const struct autopilot *autopilot, int64_t decision)
-{
-    json_t *told;
-    size_t i;
-    json_array_foreach(autopilot->history, i, told)
-    {
-        if (json_int_at(told, "id", 0) == decision)
-            return told;
-    }
-    return NULL;
-}
-
 /* The newest runs of the journal: did the decision's run end while nobody listened? */
 static void on_runs(void *data, const struct err *e, const json_t *list)
 {
@@ -309,7 +308,7 @@ static void on_runs(void *data, const struct err *e, const json_t *list)
         autopilot__landed(autopilot);
         return;
     }
-    int64_t noted = json_int_at(told_of(autopilot, autopilot->flight.decision), "run", -1);
+    int64_t noted = json_int_at(autopilot__told(autopilot, autopilot->flight.decision), "run", -1);
     enum run_outcome outcome = e ? RUN_FAILED : RUN_NOT_BEGUN;
     json_array_foreach(e ? NULL : list, i, summary)
     {
@@ -323,16 +322,6 @@ static void on_runs(void *data, const struct err *e, const json_t *list)
         break;
     }
     flight_ends(autopilot, outcome);
-}
-
-/* Who asked for a decision's run, out of the history. */
-static char *requester_of(const struct autopilot *autopilot, int64_t decision)
-{
-    const json_t *told = told_of(autopilot, decision);
-    if (told)
-        return mem_printf("policy %s, decision %" PRId64, json_text_at(told, "policy", ""),
-                          decision);
-    return mem_printf("decision %" PRId64, decision);
 }
 
 static void begin(struct autopilot *autopilot)
@@ -408,6 +397,7 @@ int autopilot_answer(struct autopilot *autopilot, int64_t decision, bool approve
         return status;
     log_info("decision %" PRId64 " was %s by %s", decision, approve ? "approved" : "denied", who);
     trace(autopilot, (struct trace_event){.kind = TRACE_APPROVE, .yes = approve});
+    autopilot__record_answer(autopilot, decision, approve, who);
     autopilot__step(autopilot);
     return 0;
 }

@@ -143,12 +143,36 @@ static void forget_oldest(struct autopilot *autopilot)
     }
 }
 
+json_t *autopilot__told(const struct autopilot *autopilot, int64_t decision)
+{
+    json_t *told;
+    size_t i;
+    json_array_foreach(autopilot->history, i, told)
+    {
+        if (json_int_at(told, "id", 0) == decision)
+            return told;
+    }
+    return NULL;
+}
+
+/* Under these keys an answered question, and what came of the answer, say by whom. */
+static const char *const answer_keys[] = {"approved_by", "denied_by"};
+
+static void take_answer(json_t *told, const json_t *question)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(answer_keys); i++)
+        if (json_at(question, answer_keys[i]))
+            json_set_text(told, answer_keys[i], json_text_at(question, answer_keys[i], ""));
+}
+
 void autopilot__record(struct autopilot *autopilot, const struct decision *decision)
 {
     char at[CLOCK_STAMP_MAX];
     json_t *told = decision_json(decision);
     json_set_text(told, "at", clock_stamp(clock_wall_ms(), at));
     json_object_set_new(told, "run", json_null());
+    if (decision->question)
+        take_answer(told, autopilot__told(autopilot, decision->question));
     json_array_append_new(autopilot->history, told);
     keep_told(autopilot, told);
     forget_oldest(autopilot);
@@ -156,15 +180,21 @@ void autopilot__record(struct autopilot *autopilot, const struct decision *decis
 
 void autopilot__record_run(struct autopilot *autopilot, int64_t decision, int64_t run)
 {
-    json_t *told;
-    size_t i;
-    json_array_foreach(autopilot->history, i, told)
-    {
-        if (json_int_at(told, "id", 0) != decision)
-            continue;
-        json_set_int(told, "run", run);
-        keep_told(autopilot, told);
-    }
+    json_t *told = autopilot__told(autopilot, decision);
+    if (!told)
+        return;
+    json_set_int(told, "run", run);
+    keep_told(autopilot, told);
+}
+
+void autopilot__record_answer(struct autopilot *autopilot, int64_t decision, bool approve,
+                              const char *who)
+{
+    json_t *told = autopilot__told(autopilot, decision);
+    if (!told)
+        return;
+    json_set_text(told, answer_keys[approve ? 0 : 1], who);
+    keep_told(autopilot, told);
 }
 
 /* --- recalling ----------------------------------------------------------------------------------

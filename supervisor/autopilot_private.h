@@ -56,7 +56,12 @@ void autopilot__remember_soon(struct autopilot *autopilot);
 void autopilot__restore(struct autopilot *autopilot);
 /* Adds a decision to the history, on disk too. */
 void autopilot__record(struct autopilot *autopilot, const struct decision *decision);
+/* A decision as it was told, out of the history; borrowed, or NULL. */
+json_t *autopilot__told(const struct autopilot *autopilot, int64_t decision);
 /* The run that a decision began, noted beside it. */
 void autopilot__record_run(struct autopilot *autopilot, int64_t decision, int64_t run);
+/* Who answered a question, likewise; what comes of it will bear it, too. */
+void autopilot__record_answer(struct autopilot *autopilot, int64_t decision, bool approve,
+                              const char *who);
 
 #endif

@@ -27,6 +27,18 @@ static enum print_tone tone_of_decision(const char *word)
     return TONE_PLAIN;
 }
 
+/* ", approved by uid 0 (root), pid 4711" of a question that was answered and of what came of it;
+ * else nothing. The caller frees it. */
+static char *answer_of(const json_t *decision, const char *separator)
+{
+    const char *approver = json_text_at(decision, "approved_by", NULL);
+    const char *denier = json_text_at(decision, "denied_by", NULL);
+    if (!approver && !denier)
+        return mem_strdup("");
+    return mem_printf("%s%s by %s", separator, approver ? "approved" : "denied",
+                      approver ? approver : denier);
+}
+
 static void add_decision(struct print_table *table, const json_t *decision)
 {
     char ago[PRINT_AGO_MAX];
@@ -42,7 +54,8 @@ static void add_decision(struct print_table *table, const json_t *decision)
         print_table_cellf(table, TONE_PLAIN, "%" PRId64, run);
     else
         print_table_blank(table);
-    print_table_cell(table, TONE_PLAIN, json_text_at(decision, "sentence", NULL));
+    CLEANUP_FREE char *answer = answer_of(decision, "; ");
+    print_table_cellf(table, TONE_PLAIN, "%s%s", json_text_at(decision, "sentence", ""), answer);
 }
 
 /* Those of one policy (NULL: all), the newest DECISIONS_SHOWN that did or refused something, or
@@ -95,9 +108,11 @@ static void print_decision(struct ctl *ctl, const json_t *decision)
     static const char *const headings[] = {"OBSERVATION", "VALUE", "WANTED",
                                            "OUTCOME",     ">AGE",  NULL};
     const json_t *values = json_at(decision, "values");
+    CLEANUP_FREE char *answer = answer_of(decision, ", ");
     print_text(ctl->out, json_text_at(decision, "sentence", ""));
     fprintf(ctl->out, "\ndecision %" PRId64 ", ", json_int_at(decision, "id", 0));
     print_text(ctl->out, json_text_at(decision, "at", ""));
+    print_text(ctl->out, answer);
     if (json_int_at(decision, "run", 0))
         fprintf(ctl->out, "; supervisorctl run %" PRId64 " tells what came of it",
                 json_int_at(decision, "run", 0));

@@ -51,12 +51,60 @@ def test_a_policy_that_asks_waits_for_a_person(five, supervisor, tmp_path):
     assert supervisor.ctl("approve").code == 1
 
 
+def test_who_answered_a_question_is_told_with_what_came_of_it(five, supervisor):
+    eager(supervisor, "ask")
+    asked = wait_decision(supervisor, 20, policy="eager", decision="ask")
+    assert "approved_by" not in asked and "question" not in asked
+    assert supervisor.ctl("approve").code == 0
+    wait_decision(supervisor, 20, policy="eager", decision="healed")
+
+    def assert_told():
+        [asked] = decisions(supervisor, policy="eager", decision="ask")
+        [run] = decisions(supervisor, policy="eager", decision="run")
+        who = asked["approved_by"]
+        assert who.startswith("uid 0 (root), pid ") and "denied_by" not in asked
+        assert run["question"] == asked["id"] and run["approved_by"] == who
+        [told] = runs(supervisor)
+        assert told["requester"] == f"policy eager, decision {run['id']}, approved by {who}"
+        assert f"approved by {who}" in supervisor.ctl("run", "1").out
+        assert supervisor.ctl("why").out.count(f"; approved by {who}\n") == 2
+        for one in (asked, run):
+            assert f", approved by {who}" in supervisor.ctl("why", str(one["id"])).out
+
+    assert_told()
+    assert supervisor.stop() == 0
+    supervisor.start()
+    wait_until(lambda: decisions(supervisor), 20, "the daemon to have its history")
+    assert_told()
+
+
 def test_a_question_that_is_denied_is_not_put_again_at_once(five, supervisor):
     eager(supervisor, "ask")
     wait_decision(supervisor, 20, policy="eager", decision="ask")
     assert supervisor.ctl("deny").code == 0
     wait_until(lambda: policy(supervisor, "eager")["state"] == "handed", 20, "it to be let go")
     assert runs(supervisor) == []
+    [asked] = decisions(supervisor, policy="eager", decision="ask")
+    [handed] = decisions(supervisor, policy="eager", decision="hand-over")
+    who = asked["denied_by"]
+    assert who.startswith("uid 0 (root), pid ") and "approved_by" not in asked
+    assert handed["question"] == asked["id"] and handed["denied_by"] == who
+    assert f"; denied by {who}\n" in supervisor.ctl("why", "eager").out
+    assert f", denied by {who}" in supervisor.ctl("why", str(asked["id"])).out
+
+
+def test_an_approval_that_has_to_wait_outlives_the_daemon(five, supervisor):
+    eager(supervisor, "ask")
+    asked = wait_decision(supervisor, 20, policy="eager", decision="ask")
+    assert supervisor.ctl("pause", "--reason", "a deploy").code == 0
+    assert supervisor.ctl("approve").code == 0
+    wait_decision(supervisor, 20, policy="eager", refusal="paused")
+    assert supervisor.stop() == 0
+    supervisor.start()
+    assert supervisor.ctl("resume").code == 0
+    run = wait_decision(supervisor, 20, policy="eager", decision="run")
+    assert run["question"] == asked["id"]
+    assert run["approved_by"].startswith("uid 0 (root), pid ")
 
 
 def test_a_policy_that_observes_says_what_it_would_do(five, supervisor):

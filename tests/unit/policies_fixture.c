@@ -30,6 +30,7 @@ static void on_decision(void *data, const struct decision *decision, const struc
         fixture->last_asked = decision->id;
     if (decision->kind == DECISION_QUIET && !fixture->quiet)
         return;
+    fixture->question = decision->question;
     if (fixture->values) {
         buf_printf(&fixture->log, "%" PRId64 " %s\n", now->mono_ms, decision->sentence);
         return;

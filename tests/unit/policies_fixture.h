@@ -20,6 +20,7 @@ struct fixture {
     bool values;        /* the log has the sentences instead of short lines */
     json_t *params;     /* of the last decision that had some */
     int64_t last_asked; /* the last question's decision */
+    int64_t question;   /* of the last decision that was not passed over */
 };
 
 /* The text is the list under `policies:`. */

@@ -28,6 +28,40 @@ START_TEST(ask_waits_for_an_answer_at_every_rung)
 }
 END_TEST
 
+START_TEST(what_comes_of_an_answer_names_the_question)
+{
+    struct fixture f;
+    fixture_begin(&f, LADDER "  mode: ask\n", NULL);
+    hold(&f, 0, 6000, 0.9);
+    int64_t asked = f.last_asked;
+    ck_assert_int_eq(f.question, 0);
+    tell(&f, "{'at':7000,'pause':3000,'reason':'deploy'}");
+    tell(&f, "{'at':8000,'approve':true}");
+    expect(&f, "0 ask full clean 1/3 !\n8000 refused full paused\n");
+    ck_assert_int_eq(f.question, 0);
+    until(&f, 10000);
+    expect(&f, "10000 run full clean 1/3\n");
+    ck_assert_int_eq(f.question, asked);
+    ended(&f, 11000, "not begun");
+    until(&f, 12000);
+    expect(&f, "11000 refused full not-begun\n12000 run full clean 1/3\n");
+    ck_assert_msg(f.question == asked, "a second try is of the same question");
+    ended(&f, 13000, "done");
+    hold(&f, 14000, 24000, 0.9);
+    ck_assert_int_ne(f.last_asked, asked);
+    ck_assert_int_eq(f.question, 0);
+    tell(&f, "{'at':25000,'approve':false}");
+    expect_has(&f, "25000 hand-over full\n");
+    ck_assert_int_eq(f.question, f.last_asked);
+    fixture_end(&f);
+    fixture_begin(&f, LADDER, NULL);
+    hold(&f, 0, 0, 0.9);
+    expect(&f, "0 run full clean 1/3\n");
+    ck_assert_msg(f.question == 0, "nobody was asked");
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(a_question_that_comes_and_goes_rings_once)
 {
     struct fixture f;
@@ -406,13 +440,13 @@ START_TEST(a_run_is_told_to_have_ended_only_once)
 END_TEST
 
 UNIT_MAIN("decide_gate", ask_waits_for_an_answer_at_every_rung,
-          a_question_that_comes_and_goes_rings_once, a_hand_over_after_a_question_is_news,
-          an_answer_that_comes_too_late_is_refused, observe_says_what_it_would_have_done_once,
-          off_is_silent, a_pause_holds_everything_and_ends_by_itself,
-          a_pause_can_be_ended_early_and_made_longer, what_a_pause_interrupts_is_verified_anew,
-          nobody_is_told_anything_while_paused, outside_its_hours_nothing_is_begun,
-          a_schedule_runs_at_its_time, an_interval_counts_from_the_start,
-          a_schedule_with_a_condition_asks_it_at_its_time,
+          what_comes_of_an_answer_names_the_question, a_question_that_comes_and_goes_rings_once,
+          a_hand_over_after_a_question_is_news, an_answer_that_comes_too_late_is_refused,
+          observe_says_what_it_would_have_done_once, off_is_silent,
+          a_pause_holds_everything_and_ends_by_itself, a_pause_can_be_ended_early_and_made_longer,
+          what_a_pause_interrupts_is_verified_anew, nobody_is_told_anything_while_paused,
+          outside_its_hours_nothing_is_begun, a_schedule_runs_at_its_time,
+          an_interval_counts_from_the_start, a_schedule_with_a_condition_asks_it_at_its_time,
           a_schedule_that_has_to_wait_for_long_is_missed,
           an_alert_triggers_once_however_often_it_is_told,
           an_alert_that_is_resolved_before_anything_was_done_is_over,

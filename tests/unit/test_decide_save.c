@@ -104,6 +104,52 @@ START_TEST(a_pause_and_a_run_by_hand_are_remembered)
 }
 END_TEST
 
+START_TEST(an_approval_is_remembered_with_its_question)
+{
+    struct fixture f;
+    fixture_begin(&f, LADDER "  mode: ask\n", NULL);
+    hold(&f, 0, 20000, 0.9);
+    tell(&f, "{'at':21000,'pause':5000,'reason':'deploy'}");
+    tell(&f, "{'at':22000,'approve':true}");
+    tell(&f, "{'at':23000,'restart':1000}");
+    hold(&f, 25000, 27000, 0.9);
+    expect_has(&f, "26000 run full clean 1/2\n");
+    ck_assert_int_ne(f.last_asked, 0);
+    ck_assert_int_eq(f.question, f.last_asked);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(an_approval_of_an_earlier_version_is_one_without_a_question)
+{
+    struct fixture f;
+    struct err e;
+    size_t count;
+    struct life life = {.mono_ms = 22000};
+    struct moment now = {.mono_ms = 22000};
+    fixture_begin(&f, LADDER "  mode: ask\n", NULL);
+    hold(&f, 0, 20000, 0.9);
+    tell(&f, "{'at':21000,'pause':5000,'reason':'deploy'}");
+    tell(&f, "{'at':22000,'approve':true}");
+    CLEANUP_JSON json_t *saved = decide_save(replay_engine(f.replay), &life);
+    json_t *policy = json_at(saved, "policies/full");
+    ck_assert_int_eq(json_object_del(policy, "question"), 0);
+    struct decide_options options = {0};
+    struct board *board = board_new();
+    struct decide *engine = decide_new(f.policies, &options, &now);
+    ck_assert_int_eq(decide_restore(engine, saved, &life, &now, &e), 0);
+    now.mono_ms = 27000;
+    board_set_number(board, utilization, now.mono_ms, 0.9, NULL);
+    const struct decision *run = decide_step(engine, &now, board, &count);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_int_eq(run->kind, DECISION_RUN);
+    ck_assert_int_eq(run->question, 0);
+    decide_free(engine);
+    board_free(board);
+    fixture_end(&f);
+}
+END_TEST
+
 /* --- across a boot -----------------------------------------------------------------------------
  */
 
@@ -436,7 +482,8 @@ START_TEST(a_saved_state_that_was_tampered_with_is_survived)
 END_TEST
 
 UNIT_MAIN("decide_save", a_restart_at_any_time_changes_no_decision, an_absence_counts,
-          a_pause_and_a_run_by_hand_are_remembered,
+          a_pause_and_a_run_by_hand_are_remembered, an_approval_is_remembered_with_its_question,
+          an_approval_of_an_earlier_version_is_one_without_a_question,
           after_a_boot_everything_settles_and_budgets_stay_spent,
           a_budget_is_free_again_when_the_wall_clock_says_so,
           a_wall_clock_that_went_back_gives_no_budget_back,
