@@ -318,5 +318,6 @@ def test_a_decision_outlives_the_daemon_that_took_it(five, supervisor):
     handed = wait_decision(supervisor, 60, policy="eager", decision="hand-over")
     assert handed["id"] > run["id"]
     time.sleep(3)  # nothing is to happen: there is no condition to wait for
-    assert [one["run"] for one in runs(supervisor)] == [1], "the budget was spent twice"
+    own = [one["run"] for one in runs(supervisor) if "policy eager," in one["requester"]]
+    assert own == [1], "the budget was spent twice"  # what was leaked above may call others
     assert decisions(supervisor, policy="eager", decision="run")[0]["run"] == 1
