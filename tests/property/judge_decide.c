@@ -69,6 +69,8 @@ static void decide_run(struct judge *judge, const struct decision *decision, int
         judge__finds(judge, decision, "it could not be begun a moment ago");
     if (policy->mode == MODE_ASK && !(docket->approved && docket->asked_rung == decision->rung))
         judge__finds(judge, decision, "nobody approved it");
+    if (policy->mode == MODE_ASK && decision->question != docket->asked_id)
+        judge__finds(judge, decision, "another question was approved");
     judge->before = *docket;
     judge->tally->runs++;
     judge->tally->next_rungs += decision->rung > 1;
