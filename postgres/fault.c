@@ -194,15 +194,6 @@ static const struct meaning *meaning_of_code(const char *sqlstate)
     return &unknown;
 }
 
-/* libpq writes a paragraph for each address that it tried; the last one decides. */
-static const char *last_attempt(const char *message)
-{
-    const char *last = message;
-    for (const char *at = message; (at = strstr(at, "connection to server")); at++)
-        last = at;
-    return last;
-}
-
 static const struct meaning *meaning_of_phrase(const char *message)
 {
     for (size_t i = 0; i < ARRAY_SIZE(phrase_table); i++)
@@ -228,6 +219,37 @@ static const struct errno_row *errno_of_message(const char *message)
             return &errno_table[i];
     }
     return NULL;
+}
+
+/* libpq writes a paragraph for each address that it tried. */
+struct attempt {
+    enum { MET_NOBODY, MET_SOMEBODY, MET_ANSWER } met; /* nobody, too, where no table knows it */
+    const struct meaning *meaning;                     /* NULL: no table knows it */
+    char sqlstate[DB__SQLSTATE_MAX];
+    bool is_absent;
+};
+
+static size_t attempt_len(const char *at)
+{
+    const char *next = *at ? strstr(at + 1, "connection to server") : NULL;
+    return next ? (size_t)(next - at) : strlen(at);
+}
+
+static struct attempt read_attempt(const char *text)
+{
+    struct attempt ret = {.met = MET_NOBODY};
+    const struct errno_row *row;
+    if (db__sqlstate_find(text, ret.sqlstate)) {
+        ret.met = MET_ANSWER;
+        ret.meaning = meaning_of_code(ret.sqlstate);
+    } else if ((ret.meaning = meaning_of_phrase(text))) {
+        ret.met = MET_SOMEBODY;
+    } else if ((row = errno_of_message(text))) {
+        ret.met = row->is_absent ? MET_NOBODY : MET_SOMEBODY;
+        ret.meaning = &row->meaning;
+        ret.is_absent = row->is_absent;
+    }
+    return ret;
 }
 
 static void tell(struct db__fault *ret, const char *tried, const char *where,
@@ -258,21 +280,31 @@ static void tell_unknown(struct db__fault *ret, const char *where, const char *m
     tell(ret, "cannot connect to", where, &meaning, "");
 }
 
+/* libpq goes on to the next address where nobody was met, and behind a 57P03 or a server that does
+ * not fit target_session_attrs. So the last paragraph may be of an address where nobody listens
+ * while a server replays its WAL at another one: who was met decides, an answer first of all. */
 void db__fault_login(struct db__fault *ret, const char *where, const char *message)
 {
-    char sqlstate[DB__SQLSTATE_MAX];
-    const char *last = last_attempt(message);
-    if (db__sqlstate_find(last, sqlstate)) {
-        tell(ret, "cannot connect to", where, meaning_of_code(sqlstate), sqlstate);
-        return;
-    }
-    const struct meaning *phrase = meaning_of_phrase(last);
-    const struct errno_row *row = phrase ? NULL : errno_of_message(last);
-    if (phrase || row)
-        tell(ret, "cannot connect to", where, phrase ? phrase : &row->meaning, "");
+    struct attempt decides = {.met = MET_NOBODY};
+    CLEANUP_FREE char *text = NULL; /* of the attempt that decides */
+    bool all_absent = true;
+    const char *at = message;
+    do {
+        size_t len = attempt_len(at);
+        CLEANUP_FREE char *paragraph = mem_strndup(at, len);
+        struct attempt attempt = read_attempt(paragraph);
+        all_absent = all_absent && attempt.is_absent;
+        if (!text || attempt.met >= decides.met) {
+            decides = attempt;
+            mem_replace(&text, paragraph);
+        }
+        at += len;
+    } while (*at);
+    if (decides.meaning)
+        tell(ret, "cannot connect to", where, decides.meaning, decides.sqlstate);
     else
-        tell_unknown(ret, where, last);
-    ret->is_absent = row && row->is_absent;
+        tell_unknown(ret, where, text);
+    ret->is_absent = all_absent;
 }
 
 void db__fault_loss(struct db__fault *ret, const char *where, const char *sqlstate)

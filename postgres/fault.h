@@ -16,11 +16,14 @@
 struct db__fault {
     enum db_state state;
     char sqlstate[DB__SQLSTATE_MAX]; /* "" when the server gave none */
-    bool is_absent;                  /* nobody is there: no server that could be shutting down */
+    bool is_absent;                  /* nobody is there, at none of its addresses: no server that
+                                        could be shutting down */
     struct err e;
 };
 
-/* A login failed. `message` is PQerrorMessage(), of SQLSTATE verbosity. */
+/* A login failed. `message` is PQerrorMessage(), of SQLSTATE verbosity: a paragraph for each
+ * address that was tried. Where a server answered, that decides; where somebody took the connection
+ * or stood in its way, that comes before nobody; among equals the last one counts. */
 void db__fault_login(struct db__fault *ret, const char *where, const char *message);
 
 /* A session that was open is gone; sqlstate "" when it went without a word. */

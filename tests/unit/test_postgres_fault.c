@@ -39,8 +39,31 @@ static const struct {
      "running on that host and accepting TCP/IP connections?\n"
      "connection to server at \"h\" (127.0.0.1), port 1 failed: FATAL:  53300",
      "53300", DB_EXHAUSTED, ERR_EXHAUSTED},
-    {"connection to server at \"h\" (127.0.0.1), port 1 failed: FATAL:  28P01\n"
-     "connection to server at \"g\" (127.0.0.2), port 1 failed: Connection refused",
+    {"connection to server at \"h\" (127.0.0.1), port 1 failed: FATAL:  57P03\n"
+     "connection to server at \"h\" (::1), port 1 failed: Connection refused\n\tIs the server "
+     "running on that host and accepting TCP/IP connections?\n",
+     "57P03", DB_STARTING, ERR_UNREACHABLE},
+    {"connection to server at \"h\" (10.0.0.1), port 1 failed: No route to host\n"
+     "connection to server at \"h\" (10.0.0.2), port 1 failed: FATAL:  57P03\n"
+     "connection to server at \"h\" (10.0.0.3), port 1 failed: Connection refused\n",
+     "57P03", DB_STARTING, ERR_UNREACHABLE},
+    /* Of two answers the last counts. */
+    {"connection to server at \"h\" (127.0.0.1), port 1 failed: FATAL:  57P03\n"
+     "connection to server at \"g\" (127.0.0.2), port 1 failed: FATAL:  53300\n",
+     "53300", DB_EXHAUSTED, ERR_EXHAUSTED},
+    /* Who is there without an answer counts before nobody, and after an answer. */
+    {"connection to server on socket \"/x/.s.PGSQL.1\" failed: Resource temporarily unavailable\n"
+     "connection to server at \"h\" (127.0.0.1), port 1 failed: Connection refused\n",
+     "", DB_HUNG, ERR_TIMEOUT},
+    {"connection to server at \"h\" (127.0.0.1), port 1 failed: FATAL:  57P03\n"
+     "connection to server on socket \"/x/.s.PGSQL.1\" failed: Resource temporarily unavailable\n",
+     "57P03", DB_STARTING, ERR_UNREACHABLE},
+    /* Nobody anywhere: the last one is told. */
+    {"connection to server at \"h\" (10.0.0.1), port 1 failed: No route to host\n"
+     "connection to server at \"h\" (10.0.0.2), port 1 failed: Connection refused\n",
+     "", DB_REFUSED, ERR_UNREACHABLE},
+    {"connection to server at \"h\" (::1), port 1 failed: Cannot assign requested address\n"
+     "connection to server at \"h\" (127.0.0.1), port 1 failed: Connection refused\n",
      "", DB_REFUSED, ERR_UNREACHABLE},
     {"connection to server on socket \"/x/.s.PGSQL.1\" failed: No such file or directory", "",
      DB_REFUSED, ERR_UNREACHABLE},
@@ -82,11 +105,40 @@ START_TEST(login)
 }
 END_TEST
 
+#define AT(address, words) "connection to server at \"h\" (" address "), port 1 failed: " words "\n"
+
+/* Only then may what comes next be taken for a start. */
+START_TEST(absent_is_who_is_nowhere)
+{
+    static const struct {
+        const char *message;
+        bool is_absent;
+    } all[] = {
+        {AT("10.0.0.1", "Connection refused"), true},
+        {AT("10.0.0.1", "No route to host") AT("10.0.0.2", "Connection refused"), true},
+        {AT("10.0.0.1", "FATAL:  57P03") AT("10.0.0.2", "Connection refused"), false},
+        {AT("10.0.0.1", "Connection refused") AT("10.0.0.2", "FATAL:  57P03"), false},
+        {AT("10.0.0.1", "Permission denied") AT("10.0.0.2", "Connection refused"), false},
+        {AT("10.0.0.1", "session is read-only") AT("10.0.0.2", "Connection refused"), false},
+        {AT("10.0.0.1", "words that are new") AT("10.0.0.2", "No route to host"), false},
+        {AT("10.0.0.1", "No route to host") AT("10.0.0.2", "words that are new"), false},
+    };
+    struct db__fault fault;
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        db__fault_login(&fault, where, all[i].message);
+        ck_assert_msg(fault.is_absent == all[i].is_absent, "%s", all[i].message);
+    }
+}
+END_TEST
+
 START_TEST(login_quotes_what_it_does_not_know)
 {
     struct db__fault fault;
     db__fault_login(&fault, where, "failed: a new\tsentence of libpq\n");
     ck_assert_ptr_nonnull(strstr(fault.e.text, "a new sentence of libpq"));
+    db__fault_login(&fault, where, AT("::1", "No route to host") AT("127.0.0.1", "news"));
+    ck_assert_ptr_nonnull(strstr(fault.e.text, "(127.0.0.1), port 1 failed: news"));
+    ck_assert_ptr_null(strstr(fault.e.text, "::1"));
 }
 END_TEST
 
@@ -327,6 +379,7 @@ int main(void)
     Suite *suite = suite_create("postgres_fault");
     TCase *tcase = tcase_create("pure");
     tcase_add_loop_test(tcase, login, 0, (int)ARRAY_SIZE(logins));
+    tcase_add_test(tcase, absent_is_who_is_nowhere);
     tcase_add_test(tcase, login_quotes_what_it_does_not_know);
     tcase_add_test(tcase, sqlstates_in_messages);
     tcase_add_test(tcase, losses_and_statements);

@@ -571,6 +571,25 @@ START_TEST(announced_shutdown)
 }
 END_TEST
 
+/* Behind a 57P03 libpq goes on to the next address, and its last word is of that one. */
+START_TEST(takes_no_logins_and_nobody_listens_at_its_next_address)
+{
+    char conninfo[200];
+    snprintf(conninfo, sizeof conninfo,
+             "host=localhost,127.0.0.1 port=%d,%d dbname=app user=app password=app", pg.port,
+             free_port());
+    struct db *db = make(conninfo, NULL);
+    struct crowd crowd = {0};
+    crowd_join(&crowd, &pg, "app", 1);
+    kill(pg.pid, SIGTERM); /* waits for the crowd, and says no to others meanwhile */
+    struct db_probe probe = probe_while(db, DB_READY);
+    assert_state(probe, DB_STARTING);
+    ck_assert_str_eq(probe.sqlstate, "57P03");
+    crowd_leave(&crowd);
+    db_free(db);
+}
+END_TEST
+
 /* A crash with much to replay: unflushed changes, the server killed, and started anew. */
 static void make_work_for_recovery(void)
 {
@@ -705,6 +724,7 @@ int main(void)
     tcase_add_test(real, hung);
     tcase_add_test(real, smart_shutdown_with_lifeline);
     tcase_add_test(real, announced_shutdown);
+    tcase_add_test(real, takes_no_logins_and_nobody_listens_at_its_next_address);
     tcase_add_test(real, starting_after_a_crash_that_nobody_saw);
     tcase_add_test(real, recovering_after_a_crash_that_the_lifeline_saw);
     suite_add_tcase(suite, real);
