@@ -151,8 +151,10 @@ op_id docker_top(struct docker *docker, const char *id, int64_t deadline_ms, doc
                  void *data);
 
 /* How far a log was read: the next follow goes on there, without a gap and without a repeat. A
- * zeroed place with its since_ns (the Engine's clock; 0: the log's first line) is a beginning. The
- * rest is the follow's own business. */
+ * zeroed place with its since_ns (the Engine's clock; 0: the log's first line) is a beginning. It
+ * may be moved between two follows: nothing older is asked for, and it is where to go on when the
+ * last line's stamp lies in the future, as the clock was set back. The rest is the follow's own
+ * business. */
 struct docker_log_place {
     int64_t since_ns;
     int64_t newest_ns; /* of the last line that was told */

@@ -5,6 +5,10 @@
  * stream: a line with an older stamp was told, and of those with the last stamp as many as were
  * counted. A line counts once it is whole, so that one that was cut in the middle comes again.
  *
+ * A clock that is set back leaves stamps of the future behind. The Engine is never asked for what
+ * is yet to come, as it would drop every line until then; and a stamp of the future makes no line
+ * old that stands behind it, or was written after we asked.
+ *
  * There is no limit for the headers: some engines send them with the first line only. curl's
  * callbacks only put bytes away and queue work(), which runs outside of curl and is the only place
  * that calls the asker.
@@ -30,6 +34,7 @@ struct follow_call {
     docker_done_fn done;
     void *data;
 
+    int64_t asked_ns; /* when, by the Engine's clock */
     struct docker__log_stream stream;
     struct buf input;
     bool work_queued; /* work() will run */
@@ -49,20 +54,25 @@ static struct follow_call *follow_of(struct docker__call *call)
 
 /* --- the place -------------------------------------------------------------------------------- */
 
+static bool is_written_since(const struct follow_call *follow, const struct docker_log_line *line)
+{
+    return line->time_ns > follow->asked_ns && line->time_ns <= docker_now_ns(follow->call.docker);
+}
+
 static bool was_had(struct follow_call *follow, const struct docker_log_line *line)
 {
     int s = line->is_stderr;
     int64_t last_ns = follow->place->last[s].time_ns;
+    uint64_t count = follow->place->last[s].count;
     if (!follow->again[s].is_replay)
         return false;
-    if (line->time_ns < last_ns)
-        return true;
-    if (line->time_ns == last_ns && follow->again[s].seen < follow->place->last[s].count) {
+    if (line->time_ns == last_ns && follow->again[s].seen < count) {
         follow->again[s].seen++;
+        follow->again[s].is_replay = follow->again[s].seen < count;
         return true;
     }
-    follow->again[s].is_replay = false;
-    return false;
+    follow->again[s].is_replay = line->time_ns < last_ns && !is_written_since(follow, line);
+    return follow->again[s].is_replay;
 }
 
 static void move_on(struct docker_log_place *place, const struct docker_log_line *line)
@@ -78,10 +88,11 @@ static void move_on(struct docker_log_place *place, const struct docker_log_line
     place->newest_ns = line->time_ns;
 }
 
-static int64_t since_ns(const struct docker_log_place *place)
+static int64_t since_ns(const struct docker_log_place *place, int64_t now_ns)
 {
     int64_t again = place->newest_ns - NS_PER_S;
-    return again > place->since_ns ? again : place->since_ns;
+    int64_t since = again > place->since_ns && again <= now_ns ? again : place->since_ns;
+    return since < now_ns ? since : now_ns;
 }
 
 /* --- work: outside of curl; after every line the call may be over ------------------------------
@@ -198,7 +209,8 @@ op_id docker_logs_follow(struct docker *docker, const char *id, bool tty,
 {
     struct follow_call *follow = mem_new(sizeof *follow);
     CLEANUP_FREE char *escaped = docker__escape(id);
-    int64_t since = since_ns(place);
+    follow->asked_ns = docker_now_ns(docker);
+    int64_t since = since_ns(place, follow->asked_ns);
     follow->path = mem_printf("/containers/%s/logs?follow=1&stdout=1&stderr=1&timestamps=1"
                               "&since=%" PRId64 ".%09" PRId64,
                               escaped, since / NS_PER_S, since % NS_PER_S);

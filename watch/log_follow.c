@@ -7,6 +7,7 @@ enum {
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 30000,
     STABLE_MS = 5000, /* a log that stood open so long ends the back-off */
+    NS_PER_MS = 1000000,
 };
 
 static void open_log(struct watch__follow *follow);
@@ -108,6 +109,8 @@ static void open_log(struct watch__follow *follow)
     if (follow->op || follow->is_lost || follow->is_unreadable)
         return;
     follow->opened_at = loop_now(follow->loop);
+    /* Anew each time: the clock may have been set back, and then an old time lies in the future. */
+    follow->place.since_ns = docker_now_ns(follow->docker) - follow->reach_ms * NS_PER_MS;
     follow->op = docker_logs_follow(follow->docker, follow->container->id, follow->container->tty,
                                     &follow->place, on_line, on_done, follow);
 }
@@ -126,14 +129,14 @@ static bool runs(const struct container *container)
 }
 
 struct watch__follow *watch__follow_new(struct docker *docker, struct loop *loop,
-                                        struct container *container, int64_t since_ns,
+                                        struct container *container, int64_t reach_ms,
                                         const struct watch__follow_class *class, void *data)
 {
     struct watch__follow *follow = mem_new(sizeof *follow);
     follow->docker = docker;
     follow->loop = loop;
     follow->container = container_ref(container);
-    follow->place.since_ns = since_ns;
+    follow->reach_ms = reach_ms;
     follow->class = class;
     follow->data = data;
     follow->backoff_ms = BACKOFF_MIN_MS;

@@ -41,6 +41,7 @@ struct watch__follow {
     const struct watch__follow_class *class;
     void *data;
     struct docker_log_place place;
+    int64_t reach_ms;
     struct timer *retry;
     int64_t backoff_ms, opened_at;
     bool runs;         /* the container, as the last model or event said */
@@ -52,9 +53,9 @@ struct watch__follow {
     bool is_cancelled; /* the open one */
 };
 
-/* Opens nothing yet. Nothing older than since_ns (the Engine's clock) is told. */
+/* Opens nothing yet. Each opening asks for nothing older than reach_ms. */
 struct watch__follow *watch__follow_new(struct docker *docker, struct loop *loop,
-                                        struct container *container, int64_t since_ns,
+                                        struct container *container, int64_t reach_ms,
                                         const struct watch__follow_class *class, void *data);
 struct watch__follow *watch__follow_free(struct watch__follow *follow);
 

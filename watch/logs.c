@@ -26,7 +26,6 @@ struct watch_logs {
     struct watch__follow *follows;
     struct tally *tallies; /* by pattern */
     size_t count;
-    int64_t since_ns; /* the Engine's clock: nothing older is read; 0 before the first model */
     struct timer *tick;
     bool is_queued; /* publish() will run */
     bool is_lost;
@@ -209,8 +208,9 @@ static void follow_container(struct watch_logs *watch, struct container *contain
         free(searched);
         return;
     }
-    follow = watch__follow_new(watch->options.docker, watch->options.loop, container,
-                               watch->since_ns, &class, watch);
+    /* What is older counts no more. */
+    follow = watch__follow_new(watch->options.docker, watch->options.loop, container, RATE_SPAN_MS,
+                               &class, watch);
     follow->searched = searched;
     follow->is_seen = true;
     follow->next = watch->follows;
@@ -237,8 +237,6 @@ static void sweep(struct watch_logs *watch)
 
 void watch_logs_stack(struct watch_logs *watch, const struct stack *stack)
 {
-    if (watch->since_ns == 0)
-        watch->since_ns = docker_now_ns(watch->options.docker) - (int64_t)RATE_SPAN_MS * NS_PER_MS;
     for (struct watch__follow *f = watch->follows; f; f = f->next)
         f->is_seen = false;
     for (size_t s = 0; s < stack->service_count; s++) {

@@ -27,6 +27,7 @@ struct reader {
     int lines, wanted_lines;
     int ends;
     int cancel_at; /* cancels when so many lines were told */
+    time_t clock;  /* the Engine's, once it was set */
     struct err e;
 };
 
@@ -41,7 +42,7 @@ static void on_pause(void *data)
     loop_stop(((struct reader *)data)->loop);
 }
 
-static void reader_open(struct reader *r)
+static void reader_begin(struct reader *r)
 {
     *r = (struct reader){.loop = loop_new()};
     unsetenv("DOCKER_API_VERSION");
@@ -116,17 +117,53 @@ static void await_request(struct reader *r, size_t count)
     timer_stop(r->guard);
 }
 
+static char *pong(void *data, const char *request, size_t *ret_len, enum fake_end *ret_end)
+{
+    const struct reader *r = data;
+    struct tm utc;
+    char date[64];
+    (void)request;
+    gmtime_r(&r->clock, &utc);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    char *answer = mem_printf("HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nDate: %s\r\n"
+                              "Content-Length: 2\r\n\r\nOK",
+                              date);
+    *ret_len = strlen(answer);
+    *ret_end = FAKE_KEEP;
+    return answer;
+}
+
+/* The Engine's clock, as the Date of its pings tells it, to a second; it stands still. */
+static void set_clock(struct reader *r, time_t second)
+{
+    if (!r->clock)
+        fake_engine_answer(r->engine, "GET /_ping", pong, r);
+    r->clock = second;
+    r->ends = 0;
+    docker_ping(r->docker, 5000, on_end, r);
+    await_end(r);
+    ck_assert_int_lt(llabs(docker_now_ns(r->docker) / 1000000000 - second), 5);
+}
+
+/* A minute later than what the Engine sends is stamped. */
+static void reader_open(struct reader *r)
+{
+    reader_begin(r);
+    set_clock(r, BASE_S + 60);
+}
+
 /* --- what the Engine sends -------------------------------------------------------------------- */
 
 /* A frame, or a terminal's bytes, with a stamp BASE_S + ns. */
 static void add_part(struct buf *out, bool tty, int stream, int64_t ns, const char *text)
 {
-    time_t second = BASE_S + (time_t)(ns / 1000000000);
+    int64_t at = BASE_S * INT64_C(1000000000) + ns;
+    time_t second = (time_t)(at / 1000000000);
     struct tm utc;
     char stamp[32];
     gmtime_r(&second, &utc);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    CLEANUP_FREE char *frame = mem_printf("%s.%09" PRId64 "Z %s", stamp, ns % 1000000000, text);
+    CLEANUP_FREE char *frame = mem_printf("%s.%09" PRId64 "Z %s", stamp, at % 1000000000, text);
     size_t len = strlen(frame);
     char header[8] = {(char)stream, 0, 0, 0, 0, 0, (char)(len >> 8), (char)(len & 0xFF)};
     if (!tty)
@@ -258,6 +295,59 @@ START_TEST(a_clock_that_was_set_back_loses_no_line)
     follow(&r, false);
     await_request(&r, 2);
     unit_assert_has(fake_engine_last(r.engine, ROUTE), "&since=1795409853.000000000 ");
+    reader_close(&r);
+}
+END_TEST
+
+/* A host may boot an hour fast. Its stamps of that hour lie in the future once the clock is right.
+ */
+START_TEST(what_was_told_before_the_clock_was_set_back_hides_nothing_behind_it)
+{
+    static const int64_t hour = INT64_C(3600000000000);
+    static const int64_t base = BASE_S * INT64_C(1000000000);
+    struct reader r;
+    reader_open(&r);
+    set_clock(&r, BASE_S + 3600);
+    fake_engine_text(r.engine, ROUTE, HEAD, FAKE_HOLD);
+    r.place.since_ns = base + hour - INT64_C(30000000000);
+    follow(&r, false);
+    await_request(&r, 1);
+    push(&r, 1, hour - 1, "one\n");
+    push(&r, 1, hour, "two\n");
+    push(&r, 2, hour - 1, "oops\n");
+    push(&r, 2, hour, "rotated away\n");
+    await_lines(&r, 4);
+    fake_engine_cut(r.engine, ROUTE);
+    await_end(&r);
+    set_clock(&r, BASE_S);
+    r.place.since_ns = base - INT64_C(30000000000);
+    follow(&r, false);
+    await_request(&r, 2);
+    unit_assert_has(fake_engine_last(r.engine, ROUTE), "&since=1795409822.000000000 ");
+    push(&r, 1, hour - 1, "one\n");
+    push(&r, 1, hour, "two\n");
+    push(&r, 1, INT64_C(-10000000000), "between set back and asked\n");
+    push(&r, 2, hour - 1, "oops\n");
+    push(&r, 2, docker_now_ns(r.docker) - base, "since\n");
+    await_lines(&r, 6);
+    ck_assert_str_eq(buf_text(&r.told), "one|two|2:oops|2:rotated away|"
+                                        "between set back and asked|2:since|");
+    reader_close(&r);
+}
+END_TEST
+
+START_TEST(the_engine_is_never_asked_for_what_is_yet_to_come)
+{
+    struct reader r;
+    reader_open(&r);
+    set_clock(&r, BASE_S);
+    fake_engine_text(r.engine, ROUTE, HEAD, FAKE_HOLD);
+    r.place.since_ns = (BASE_S + 3600) * INT64_C(1000000000);
+    follow(&r, false);
+    await_request(&r, 1);
+    const char *since = strstr(fake_engine_last(r.engine, ROUTE), "&since=");
+    ck_assert_ptr_nonnull(since);
+    ck_assert_int_lt(llabs(strtoll(since + 7, NULL, 10) - BASE_S), 5);
     reader_close(&r);
 }
 END_TEST
@@ -469,7 +559,7 @@ END_TEST
 START_TEST(the_engines_clock_is_ours_unless_its_date_says_otherwise)
 {
     struct reader r;
-    reader_open(&r);
+    reader_begin(&r);
     docker_ping(r.docker, 5000, on_end, &r);
     await_end(&r);
     ck_assert_int_lt(llabs(docker_now_ns(r.docker) - clock_wall_ns()), 1000000000);
@@ -491,6 +581,8 @@ UNIT_MAIN("docker follow", lines_are_told_as_they_are_written,
           a_container_that_stops_ends_the_follow_and_its_last_word_counts,
           a_broken_line_comes_again_as_a_whole, lines_of_one_stamp_are_told_apart_by_their_number,
           a_clock_that_was_set_back_loses_no_line,
+          what_was_told_before_the_clock_was_set_back_hides_nothing_behind_it,
+          the_engine_is_never_asked_for_what_is_yet_to_come,
           wherever_the_stream_breaks_no_line_is_lost_or_told_twice, a_terminals_log_is_followed_too,
           a_driver_that_cannot_be_read_is_told_from_a_container_that_is_gone,
           what_is_no_log_is_an_error, a_follow_may_be_cancelled_from_its_own_line,

@@ -31,6 +31,8 @@ struct scene {
     struct buf told; /* "too-many-clients app: the line|" */
     int matches, troubles, changes;
     bool free_on_match;
+    bool has_clock;  /* the Engine's is our business */
+    int64_t ahead_s; /* so far it is ahead of ours */
     struct err trouble;
 };
 
@@ -342,6 +344,71 @@ START_TEST(a_flood_is_one_change)
 }
 END_TEST
 
+static char *pong(void *data, const char *request, size_t *ret_len, enum fake_end *ret_end)
+{
+    const struct scene *s = data;
+    time_t at = (time_t)(clock_wall_ns() / NS_PER_S + s->ahead_s);
+    struct tm utc;
+    char date[64];
+    (void)request;
+    gmtime_r(&at, &utc);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    char *answer = mem_printf("HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nDate: %s\r\n"
+                              "Content-Length: 2\r\n\r\nOK",
+                              date);
+    *ret_len = strlen(answer);
+    *ret_end = FAKE_KEEP;
+    return answer;
+}
+
+static void on_pong(void *data, const struct err *e)
+{
+    ck_assert(!err_is_set(e));
+    *(bool *)data = true;
+}
+
+static void set_clock(struct scene *s, int64_t ahead_s)
+{
+    bool done = false;
+    if (!s->has_clock)
+        fake_engine_answer(s->engine, "GET /_ping", pong, s);
+    s->has_clock = true;
+    s->ahead_s = ahead_s;
+    docker_ping(s->docker, 5000, on_pong, &done);
+    AWAIT(s, done);
+}
+
+static int64_t asked_since_s(const struct scene *s, const char *route)
+{
+    const char *since = strstr(fake_engine_last(s->engine, route), "&since=");
+    ck_assert_ptr_nonnull(since);
+    return strtoll(since + 7, NULL, 10);
+}
+
+START_TEST(a_clock_that_is_set_back_blinds_no_pattern)
+{
+    struct scene s;
+    scene_open(&s, "[]");
+    set_clock(&s, 3600);
+    model(&s, "running", NULL);
+    AWAIT(&s, asked(&s, APP) == 1);
+    write_line(&s, APP, clock_wall_ns() + 3600 * NS_PER_S, REFUSED);
+    AWAIT(&s, s.matches == 1);
+    set_clock(&s, 0);
+    /* one that was followed before, and one that is new */
+    fake_engine_cut(s.engine, APP);
+    model(&s, "running", "running");
+    AWAIT(&s, asked(&s, APP) == 2 && asked(&s, WORKER) == 1);
+    int64_t now = clock_wall_ns();
+    ck_assert_int_lt(llabs(asked_since_s(&s, APP) - (now / NS_PER_S - 30)), 10);
+    ck_assert_int_lt(llabs(asked_since_s(&s, WORKER) - (now / NS_PER_S - 30)), 10);
+    write_line(&s, APP, now, REFUSED);
+    write_line(&s, WORKER, now, REFUSED);
+    AWAIT(&s, s.matches == 3);
+    scene_close(&s);
+}
+END_TEST
+
 /* --- comings and goings ------------------------------------------------------------------------
  */
 
@@ -554,8 +621,8 @@ END_TEST
 UNIT_MAIN("watch logs", matching_lines_are_counted_and_told,
           after_a_recovery_only_what_is_said_anew_counts, a_quiet_log_is_zero_and_not_unknown,
           the_rate_falls_back_by_itself, a_line_is_as_old_as_its_stamp,
-          the_databases_own_log_is_not_read, a_flood_is_one_change,
-          a_restart_is_followed_whichever_news_comes_first,
+          a_clock_that_is_set_back_blinds_no_pattern, the_databases_own_log_is_not_read,
+          a_flood_is_one_change, a_restart_is_followed_whichever_news_comes_first,
           a_container_that_does_not_run_is_read_once_and_waited_for,
           a_log_that_ends_although_its_container_runs_is_opened_again,
           a_broken_connection_leaves_no_gap,
