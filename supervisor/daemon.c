@@ -67,6 +67,13 @@ static void daemon_stop(struct daemon *daemon)
     app_shutdown(daemon->app, on_app_stopped, daemon);
 }
 
+/* What is told with it is true for a moment, and would stand there until the sentence changes. */
+static void tell_ready(const struct daemon *daemon, const char *told)
+{
+    sd_ready(told);
+    watchdog_tell_anew(daemon->watchdog);
+}
+
 /* It may be what is left of one that said whom to leave alone. */
 static void tell_unwritten(const struct config *config)
 {
@@ -102,7 +109,7 @@ static void daemon_reload(struct daemon *daemon)
         told = "the configuration has errors: the old one stays in force";
     }
     if (daemon->ways_in) /* else it is not ready yet, and will say so */
-        sd_ready(told);
+        tell_ready(daemon, told);
     diag_free(&diags);
 }
 
@@ -239,7 +246,7 @@ static void open_ways_in(void *data)
         return;
     }
     daemon->patience = timer_free(daemon->patience);
-    sd_ready("watching");
+    tell_ready(daemon, "watching");
 }
 
 /* By the loop: the application is in the middle of its own beginning. */

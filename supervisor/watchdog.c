@@ -20,7 +20,7 @@ struct watchdog {
     struct timer *timer;
     int64_t limit_ms;
     int64_t due_ms;
-    char *told; /* the sentence that the manager has */
+    char *told; /* the sentence that the manager has; NULL: none, or not ours */
     bool objected;
     bool ending;
 };
@@ -101,6 +101,11 @@ struct watchdog *watchdog_free(struct watchdog *watchdog)
     free(watchdog->told);
     free(watchdog);
     return NULL;
+}
+
+void watchdog_tell_anew(struct watchdog *watchdog)
+{
+    mem_replace(&watchdog->told, NULL);
 }
 
 void watchdog_ending(struct watchdog *watchdog)

@@ -30,6 +30,9 @@ struct watchdog_options {
 struct watchdog *watchdog_new(const struct watchdog_options *options);
 struct watchdog *watchdog_free(struct watchdog *watchdog); /* accepts NULL; returns NULL */
 
+/* The manager was told another sentence, by sd_ready: in the next round it is told ours again. */
+void watchdog_tell_anew(struct watchdog *watchdog);
+
 /* From here on the daemon ends. */
 void watchdog_ending(struct watchdog *watchdog);
 

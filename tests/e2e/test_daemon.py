@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -118,6 +119,29 @@ def test_a_file_that_was_emptied_takes_nothing_from_what_it_said(ports, supervis
     reload(f"stack: {ports}\nmode: 'off'\n", "configuration read anew")
     reload("{}\n", "configuration read anew")
     assert "off" not in modes() and "is empty" not in supervisor.log()
+
+
+def test_systemctl_status_says_what_is_true_again_after_a_reload(supervisor):
+    """An Engine that is not there is one sentence for as long as the test takes."""
+    def status():
+        while True:
+            try:
+                heard.extend(manager.recv(4096).decode().splitlines())
+            except BlockingIOError:
+                return [line for line in heard if line.startswith("STATUS=")][-1:]
+
+    heard = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(f"{supervisor.short.name}/notify")
+        manager.setblocking(False)
+        supervisor.environment["NOTIFY_SOCKET"] = f"{supervisor.short.name}/notify"
+        supervisor.use_docker("unix:///nonexistent/docker.sock")
+        supervisor.start()
+        away = ["STATUS=the Docker Engine is not reached"]
+        wait_until(lambda: status() == away, 20, "the sentence")
+        supervisor.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: status() and "STATUS=configuration read anew" in heard, 10, "the reload")
+        wait_until(lambda: status() == away, 10, "the sentence after the reload")
 
 
 def test_an_empty_file_at_a_start_is_taken_and_told(ports, supervisor):

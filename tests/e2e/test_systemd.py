@@ -184,7 +184,8 @@ def test_a_reload_takes_a_new_configuration_and_not_a_wrong_one(box, unit):
     assert "'nonsense' is none of act, ask, observe, off" in box.journal(UNIT)
     unit.configure("")
     box.systemctl("reload", UNIT)
-    wait_until(lambda: "errors" not in box.show(UNIT, "StatusText"), 10, "the end of the complaint")
+    unit.wait_sentence(f"watching {unit.project}: healthy", 10)
+    assert "errors" not in box.show(UNIT, "StatusText")
     assert unit.pid == pid and box.show(UNIT, "NRestarts") == "0"
 
 

@@ -140,6 +140,23 @@ START_TEST(it_is_told_again_and_again_and_the_sentence_once)
 }
 END_TEST
 
+START_TEST(a_sentence_that_was_overwritten_is_told_again)
+{
+    struct manager manager = {.sentence = "watching shop: healthy"};
+    struct watchdog *watchdog = begin(&manager, 400);
+    listen_for(&manager, 50);
+    unit_assert_has(manager.heard, "STATUS=watching shop: healthy\n");
+    sd_ready("configuration read anew");
+    watchdog_tell_anew(watchdog);
+    listen_for(&manager, 250);
+    unit_assert_has(manager.heard, "STATUS=configuration read anew\n");
+    unit_assert_has(manager.heard, "STATUS=watching shop: healthy\n");
+    listen_for(&manager, 250);
+    unit_assert_lacks(manager.heard, "STATUS=");
+    end(&manager, watchdog);
+}
+END_TEST
+
 /* Keeps the loop from its rounds: far too late each time. */
 static void block(void *data)
 {
@@ -212,5 +229,5 @@ END_TEST
 UNIT_MAIN("watchdog", a_loop_in_time_and_a_disk_that_answers_are_healthy, a_late_loop_is_not,
           a_stuck_disk_is_not_unless_a_run_is_under_way,
           it_is_told_again_and_again_and_the_sentence_once,
-          a_loop_that_is_always_late_is_not_told_of, a_stuck_disk_silences_it, an_end_asks_for_time,
-          without_a_manager_nothing_happens)
+          a_sentence_that_was_overwritten_is_told_again, a_loop_that_is_always_late_is_not_told_of,
+          a_stuck_disk_silences_it, an_end_asks_for_time, without_a_manager_nothing_happens)
