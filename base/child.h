@@ -1,11 +1,12 @@
 /* A program that is run and waited for: a list of arguments, never a shell.
  *
- * An operation by the contract of op.h. The program is the leader of a process group of its own;
- * at its deadline, or when it is cancelled, the whole group is killed. What it leaves running when
- * it ends by itself goes on: that may be on purpose. It reads nothing, and what it prints on stdout
- * and stderr is kept, the last 4 KiB of it.
+ * An operation by the contract of op.h, also while the file system of its program does not answer.
+ * The program is the leader of a process group of its own; at its deadline, or when it is
+ * cancelled, the whole group is killed. What it leaves running when it ends by itself goes on: that
+ * may be on purpose. It reads nothing, and what it prints on stdout and stderr is kept, the last 4
+ * KiB of it.
  *
- * May use: libuv, op.h. Used by: who runs commands of the user's.
+ * May use: libuv, op.h, program.h. Used by: who runs commands of the user's.
  */
 #ifndef BASE_CHILD_H
 #define BASE_CHILD_H

@@ -3,6 +3,7 @@
 
 #include "base/files.h"
 #include "base/mem.h"
+#include "base/program.h"
 
 #include <stdio.h>
 
@@ -20,6 +21,7 @@ struct loop {
     struct deferred **last;
     struct op *operations;
     struct reading *readings;
+    struct program *programs;
     uint64_t last_id;
 };
 
@@ -84,6 +86,11 @@ struct reading **loop_readings(struct loop *loop)
     return &loop->readings;
 }
 
+struct program **loop_programs(struct loop *loop)
+{
+    return &loop->programs;
+}
+
 uint64_t loop_next_id(struct loop *loop)
 {
     return ++loop->last_id;
@@ -131,6 +138,7 @@ void loop_free(struct loop *loop)
     /* Callbacks of closing handles may defer calls: our own handles close after them. */
     run_to_end(loop);
     files_leave(loop);
+    programs_leave(loop);
     uv_close((uv_handle_t *)&loop->check, NULL);
     uv_close((uv_handle_t *)&loop->idle, NULL);
     run_to_end(loop);

@@ -46,6 +46,10 @@ uint64_t loop_next_id(struct loop *loop); /* 1, 2, 3 …: never used again */
 struct reading;
 struct reading **loop_readings(struct loop *loop);
 
+/* Likewise of base/program.c: the processes that are not reaped yet. */
+struct program;
+struct program **loop_programs(struct loop *loop);
+
 /* A one-shot timer, owned by the caller. fn fires at most once a start, never from inside
  * timer_start, and may free the timer. */
 struct timer *timer_new(struct loop *loop, loop_fn fn, void *data);

@@ -1,13 +1,13 @@
 /* See hook.h. The JSON goes to the command's stdin, the main words into its environment; what it
  * prints is kept, the last of it, for the error. Exit status 0 is a delivery.
  *
- * The process outlives the attempt if need be: only libuv's exit callback may let go of it, or
- * nobody would reap it.
+ * Its pipes may be closed before its program has ended, and after: who is last frees it.
  */
 #include "notify/hook.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/program.h"
 #include "notify/attempt.h"
 
 #include <signal.h>
@@ -22,27 +22,29 @@ enum {
 struct notify__hook {
     struct notify__attempt *attempt; /* NULL: abandoned */
     struct timer *timer;             /* to SIGTERM, then to SIGKILL */
-    uv_process_t process;
+    struct program *program;         /* NULL: ended, or never begun */
     uv_pipe_t in, out;
     uv_write_t write;
     char *input;
-    int open;      /* handles that are not closed yet */
-    bool is_known; /* to libuv: the process is a handle to be closed */
-    bool is_running, timed_out;
-    int64_t status;
-    int signal_number;
+    int holders; /* the pipes that are not closed yet, and who waits for its end */
+    bool timed_out, never_began;
+    struct program_end end;
     char output[OUTPUT_MAX];
     size_t output_len;
     char chunk[CHUNK];
 };
 
-static void on_closed(uv_handle_t *handle)
+static void unhold(struct notify__hook *hook)
 {
-    struct notify__hook *hook = handle->data;
-    if (--hook->open > 0)
+    if (--hook->holders > 0)
         return;
     free(hook->input);
     free(hook);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    unhold(handle->data);
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -73,22 +75,27 @@ static void explain(const struct notify__hook *hook, struct err *e)
     char said[ERR_TEXT_MAX];
     size_t used = strlen(what) + 64; /* the sentence around them */
     last_words(hook, said, used < sizeof said / 2 ? sizeof said - used : sizeof said / 2);
-    if (hook->timed_out)
-        err_set(e, ERR_TIMEOUT, "%s: did not end within %s and was killed%s", what,
-                duration_text(hook->attempt->receiver->timeout_ms, limit), said);
-    else if (hook->signal_number)
-        err_set(e, ERR_FAILED, "%s: was ended by signal %d%s", what, hook->signal_number, said);
+    duration_text(hook->attempt->receiver->timeout_ms, limit);
+    if (hook->never_began)
+        err_set(e, ERR_TIMEOUT,
+                "%s: had not begun within %s and was killed: does its file system answer?", what,
+                limit);
+    else if (hook->timed_out)
+        err_set(e, ERR_TIMEOUT, "%s: did not end within %s and was killed%s", what, limit, said);
+    else if (hook->end.error)
+        err_set(e, ERR_FAILED, "%s: cannot be run: %s", what, program_problem(hook->end.error));
+    else if (hook->end.signal)
+        err_set(e, ERR_FAILED, "%s: was ended by signal %d%s", what, hook->end.signal, said);
     else
-        err_set(e, ERR_FAILED, "%s: exit status %d%s", what, (int)hook->status, said);
+        err_set(e, ERR_FAILED, "%s: exit status %d%s", what, hook->end.exit_code, said);
 }
 
 static void give_result(struct notify__hook *hook)
 {
     struct notify__attempt *attempt = hook->attempt;
-    bool good = hook->status == 0 && !hook->signal_number && !hook->timed_out;
+    bool good =
+        hook->end.exit_code == 0 && !hook->end.signal && !hook->end.error && !hook->timed_out;
     struct err e;
-    if (!attempt)
-        return;
     if (!good)
         explain(hook, &e);
     hook->attempt = NULL;
@@ -126,31 +133,34 @@ static void read_rest(struct notify__hook *hook)
     }
 }
 
-static void signal_group(const struct notify__hook *hook, int number)
-{
-    kill(-hook->process.pid, number); /* ESRCH: the group has ended meanwhile */
-}
-
+/* Nothing is waited for any more. */
 static void close_all(struct notify__hook *hook)
 {
     hook->timer = timer_free(hook->timer);
-    if (hook->is_known)
-        close_handle((uv_handle_t *)&hook->process);
     close_handle((uv_handle_t *)&hook->in);
     close_handle((uv_handle_t *)&hook->out);
+    unhold(hook);
 }
 
-static void on_ended(uv_process_t *process, int64_t status, int signal_number)
+static void on_ended(void *data, const struct program_end *end)
 {
-    struct notify__hook *hook = process->data;
-    hook->is_running = false;
-    hook->status = status;
-    hook->signal_number = signal_number;
-    /* Its leader was reaped just now; what it left behind is its group still. A command that ended
-     * by itself may leave something running on purpose. */
-    if (hook->timed_out || !hook->attempt)
-        signal_group(hook, SIGKILL);
+    struct notify__hook *hook = data;
+    /* What it left behind is its group still. A command that ended by itself may leave something
+     * running on purpose. */
+    if (hook->timed_out)
+        program_signal(hook->program, SIGKILL);
+    hook->program = NULL;
+    hook->end = *end;
     read_rest(hook);
+    give_result(hook);
+    close_all(hook);
+}
+
+/* One that has not begun has nothing to put in order. */
+static void give_up(struct notify__hook *hook)
+{
+    hook->never_began = true;
+    hook->program = program_abandon(hook->program);
     give_result(hook);
     close_all(hook);
 }
@@ -158,10 +168,15 @@ static void on_ended(uv_process_t *process, int64_t status, int signal_number)
 static void on_timeout(void *data)
 {
     struct notify__hook *hook = data;
-    signal_group(hook, hook->timed_out ? SIGKILL : SIGTERM);
-    if (!hook->timed_out)
-        timer_start(hook->timer, NOTIFY__HOOK_GRACE_MS);
+    bool is_last = hook->timed_out;
     hook->timed_out = true;
+    if (!program_has_begun(hook->program)) {
+        give_up(hook);
+        return;
+    }
+    program_signal(hook->program, is_last ? SIGKILL : SIGTERM);
+    if (!is_last)
+        timer_start(hook->timer, NOTIFY__HOOK_GRACE_MS);
 }
 
 struct notify__hook *notify__hook_abandon(struct notify__hook *hook)
@@ -169,8 +184,8 @@ struct notify__hook *notify__hook_abandon(struct notify__hook *hook)
     if (!hook)
         return NULL;
     hook->attempt = NULL;
-    if (hook->is_running)
-        signal_group(hook, SIGKILL);
+    hook->program = program_abandon(hook->program);
+    close_all(hook);
     return NULL;
 }
 
@@ -288,7 +303,8 @@ static int make_pipe(uv_pipe_t *stream, bool child_reads, uv_file *ret_child)
     return code;
 }
 
-static int spawn(struct notify__hook *hook, uv_loop_t *loop, char **argv, char **env)
+/* An errno, or 0. */
+static int start(struct notify__hook *hook, struct loop *loop, char **argv, char **env)
 {
     CLEANUP_CLOSE uv_file in = -1;
     CLEANUP_CLOSE uv_file out = -1;
@@ -296,23 +312,14 @@ static int spawn(struct notify__hook *hook, uv_loop_t *loop, char **argv, char *
     if (code == 0)
         code = make_pipe(&hook->out, false, &out);
     if (code != 0)
-        return code;
-    uv_stdio_container_t stdio[3] = {
-        {.flags = UV_INHERIT_FD, .data.fd = in},
-        {.flags = UV_INHERIT_FD, .data.fd = out},
-        {.flags = UV_INHERIT_FD, .data.fd = out},
-    };
-    uv_process_options_t options = {.file = argv[0],
-                                    .args = argv,
-                                    .env = env,
-                                    .cwd = "/",
-                                    .flags = UV_PROCESS_DETACHED, /* a group of its own */
-                                    .exit_cb = on_ended,
-                                    .stdio = stdio,
-                                    .stdio_count = 3};
-    hook->open++; /* to be closed, whether it runs or not */
-    hook->is_known = true;
-    return uv_spawn(loop, &hook->process, &options);
+        return -code; /* as libuv has it on Unix */
+    const struct program_options options = {.argv = (const char *const *)argv,
+                                            .environment = (const char *const *)env,
+                                            .folder = "/",
+                                            .in = in,
+                                            .out = out};
+    hook->program = program_start(loop, &options, on_ended, hook, &code);
+    return code;
 }
 
 static struct notify__hook *hook_new(struct notify__attempt *attempt)
@@ -321,11 +328,11 @@ static struct notify__hook *hook_new(struct notify__attempt *attempt)
     struct loop *loop = attempt->all->loop;
     hook->attempt = attempt;
     hook->input = notify__as_json(&attempt->notification);
-    hook->open = 2; /* and the process, once libuv knows it */
+    hook->holders = 3;
     hook->timer = timer_new(loop, on_timeout, hook);
     uv_pipe_init(loop_uv(loop), &hook->in, 0);
     uv_pipe_init(loop_uv(loop), &hook->out, 0);
-    hook->process.data = hook->in.data = hook->out.data = hook;
+    hook->in.data = hook->out.data = hook;
     return hook;
 }
 
@@ -336,17 +343,14 @@ void notify__hook_begin(struct notify__attempt *attempt)
     inherit(&env);
     describe(&env, &attempt->notification);
     *MEM_PUSH(env.items, env.count) = NULL;
-    int code = spawn(hook, loop_uv(attempt->all->loop), attempt->receiver->argv, env.items);
+    hook->end.error = start(hook, attempt->all->loop, attempt->receiver->argv, env.items);
     environment_free(&env);
-    if (code == 0) {
-        hook->is_running = true;
-        attempt->hook = hook;
-        timer_start(hook->timer, attempt->receiver->timeout_ms);
-        feed(hook);
+    if (hook->end.error) {
+        give_result(hook);
+        close_all(hook);
         return;
     }
-    struct err e;
-    err_set(&e, ERR_FAILED, "%s: cannot be run: %s", attempt->what, uv_strerror(code));
-    notify__attempt_end(attempt, &e);
-    close_all(hook);
+    attempt->hook = hook;
+    timer_start(hook->timer, attempt->receiver->timeout_ms);
+    feed(hook);
 }

@@ -3,12 +3,14 @@ leave something to a person, whoever had asked for them."""
 
 import signal
 import socket
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from autopilot import Pager
-from checks import QUICK_RECOVER
+from checks import QUICK_RECOVER, running
+from dead_disk import DeadDisk
 from lab import wait_until
+from watched import Watched, assert_ended_well, bounded_status
 
 NOBODY_THERE = "http://127.0.0.1:9/"  # discard: nobody has listened there for decades
 
@@ -128,3 +130,56 @@ def test_a_run_that_is_carried_on_and_fails_is_told(lab, ports, supervisor, page
     sentence = pager.told()[0]["sentence"]
     assert "was carried on after the supervisor had ended" in sentence and web in sentence, sentence
     _mend(lab, ports)
+
+
+# ---- commands on a file system that hangs --------------------------------------------------------
+
+@pytest.fixture
+def dead_disk(supervisor, tmp_path):
+    folder = tmp_path / "dead"
+    folder.mkdir()
+    with ExitStack() as held:
+        try:
+            held.enter_context(DeadDisk(folder))
+        except OSError as problem:
+            pytest.skip(f"no right to mount: {problem}")
+        yield folder
+        supervisor.end()
+
+
+@pytest.mark.faults
+def test_a_command_whose_file_system_hangs_holds_up_no_run_and_no_next_life(
+        lab, ports, supervisor, dead_disk):
+    """Nobody can kill who waits for it; the next life has the notification again, at once."""
+    supervisor.configure(f"""stack: {ports}
+{QUICK_RECOVER}
+checks:
+  - {{name: dead, exec: [{dead_disk}/check], every: 2s, timeout: 500ms}}
+notify:
+  - {{name: pager, exec: [{dead_disk}/page], on: [handed-over], timeout: 2s}}
+""")
+    supervisor.start()
+    web = lab.container(ports, "web")
+    with Watched(supervisor, 90):
+        story = supervisor.begin()
+        story.wait_action(f"stop:{web}", "done")
+        with port_taken(lab, ports):
+            assert story.wait_end()["left_stopped"], "somebody is to be told"
+        wait_until(lambda: f"exec {dead_disk}/page: had not begun within 2.0s and was killed: does "
+                   "its file system answer?" in supervisor.log(), 20, "it to be given up")
+        bounded_status(supervisor)
+    _mend(lab, ports)
+    before = running(lab, ports)
+    story = supervisor.begin()
+    story.wait_action(f"stop:{web}", "done")
+    supervisor.stop(signal.SIGKILL)
+    supervisor.start()
+    with Watched(supervisor, 90):
+        end = supervisor.follow(story.run).wait_end()
+        assert end["state"] == "succeeded", end
+        assert_ended_well(lab, ports, before, end)
+        bounded_status(supervisor)
+    check, = supervisor.api("GET", "/v1/observations")["checks"]
+    assert check["state"] == "failing", check
+    assert "it has not begun yet, does its file system answer?" in check["problem"], check
+    assert supervisor.stop(signal.SIGTERM, timeout=15) == 0

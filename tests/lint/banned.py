@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("base", "docker", "postgres", "host", "holders", "notify", "policies", "watch", "playbooks", "control",
            "supervisor", "supervisorctl")
-BANNED = "strcpy strcat sprintf vsprintf gets atoi atol strtok system popen sleep usleep".split()
+BANNED = "strcpy strcat sprintf vsprintf gets atoi atol strtok system popen sleep usleep uv_spawn".split()
 BLOCKING_LIBPQ = "PQexec PQexecParams PQconnectdb PQconnectdbParams PQping PQcancel".split()
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(BANNED + BLOCKING_LIBPQ) + r")\s*\(")
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)

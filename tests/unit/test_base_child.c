@@ -2,11 +2,15 @@
 #include "base/child.h"
 
 #include "base/clock.h"
+#include "tests/unit/hanging_exec.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
 struct runner {
     struct loop *loop;
@@ -39,10 +43,29 @@ static void run(struct runner *r, int64_t deadline_ms, const char *const *argv)
     ck_assert_int_eq(r->ends, 0);
 }
 
+static bool has_child(void)
+{
+    siginfo_t info;
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static void on_turn(void *data)
+{
+    (void)data;
+}
+
+/* With what was killed: the loop's end does not wait for it, but a loop that goes on reaps it. */
 static void finish(struct runner *r)
 {
+    struct timer *turn = timer_new(r->loop, on_turn, NULL);
     while (r->ends == 0)
         loop_run(r->loop);
+    for (int i = 0; i < 1000 && has_child(); i++) {
+        timer_start(turn, 10);
+        uv_run(loop_uv(r->loop), UV_RUN_ONCE);
+    }
+    ck_assert(!has_child());
+    timer_free(turn);
     loop_free(r->loop);
     ck_assert_int_eq(r->ends, 1);
 }
@@ -152,7 +175,7 @@ START_TEST(a_cancelled_one_is_killed)
     run(&r, 600000, SHELL("sleep 600"));
     op_cancel(r.loop, r.id);
     ck_assert_int_eq(r.ends, 0);
-    finish(&r); /* the loop ends only when the process has */
+    finish(&r);
     ck_assert_int_eq(r.e.code, ERR_CANCELLED);
 }
 END_TEST
@@ -169,7 +192,66 @@ START_TEST(what_it_leaves_running_does_not_keep_us_waiting)
 }
 END_TEST
 
+/* The program is on a file server that is dead: its execve does not return. */
+START_TEST(one_that_cannot_begin_holds_up_nobody)
+{
+    struct runner r;
+    int64_t begin = clock_mono_ms();
+    execs_hang("/dead/");
+    run(&r, 500, (const char *const[]){"/dead/check", NULL});
+    ck_assert_int_lt(clock_mono_ms() - begin, 400);
+    finish(&r);
+    execs_hang(NULL);
+    ck_assert_int_eq(r.e.code, ERR_TIMEOUT);
+    ck_assert_str_eq(r.e.text, "/dead/check: no answer within 500ms: it has not begun yet, does "
+                               "its file system answer?");
+}
+END_TEST
+
+/* It is none of ours to hold open what the next life needs: a lock, a port. */
+START_TEST(one_that_cannot_begin_holds_nothing_of_ours)
+{
+    struct runner r;
+    int ends[2];
+    char byte;
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    execs_hang("/dead/");
+    run(&r, 2000, (const char *const[]){"/dead/check", NULL});
+    close(ends[1]);
+    struct pollfd end = {.fd = ends[0], .events = POLLIN};
+    ck_assert_int_eq(poll(&end, 1, 1500), 1);
+    ck_assert_int_eq(read(ends[0], &byte, 1), 0);
+    close(ends[0]);
+    finish(&r);
+    execs_hang(NULL);
+    ck_assert_int_eq(r.e.code, ERR_TIMEOUT);
+}
+END_TEST
+
+/* SIGKILL reaches no process whose disk is dead. */
+START_TEST(one_that_cannot_be_killed_keeps_no_loop_from_ending)
+{
+    struct runner r;
+    int group = 0;
+    execs_hang("/dead/");
+    run(&r, 300, (const char *const[]){"/dead/check", NULL});
+    kills_are_deaf(true);
+    while (r.ends == 0)
+        loop_run(r.loop);
+    loop_free(r.loop);
+    kills_are_deaf(false);
+    execs_hang(NULL);
+    ck_assert_int_eq(r.e.code, ERR_TIMEOUT);
+    ck_assert_int_ge(kills_kept(&group), 1);
+    ck_assert_int_eq(waitpid(-group, NULL, WNOHANG), 0); /* there it is */
+    ck_assert_int_eq(kill(-group, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(-group, NULL, 0), -group);
+}
+END_TEST
+
 UNIT_MAIN("child", the_exit_code_and_the_output_are_told, nothing_is_inherited,
           of_much_output_the_last_is_kept, a_signal_is_told_as_one,
           a_program_that_is_not_there_is_an_error, at_the_deadline_the_whole_group_is_killed,
-          a_cancelled_one_is_killed, what_it_leaves_running_does_not_keep_us_waiting)
+          a_cancelled_one_is_killed, what_it_leaves_running_does_not_keep_us_waiting,
+          one_that_cannot_begin_holds_up_nobody, one_that_cannot_begin_holds_nothing_of_ours,
+          one_that_cannot_be_killed_keeps_no_loop_from_ending)

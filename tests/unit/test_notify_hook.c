@@ -1,11 +1,13 @@
 /* Commands: what they are given, what becomes of their failures, and that no process is left. */
 #include "base/clock.h"
+#include "tests/unit/hanging_exec.h"
 #include "tests/unit/notify_fixture.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 /* A receiver whose command is a script of the test; the arguments are "--now" and "a b". */
 static void start_with(struct owner *owner, const char *script, const char *timeout)
@@ -204,8 +206,53 @@ START_TEST(what_a_command_leaves_running_on_purpose_holds_nothing_up)
 }
 END_TEST
 
+/* The command is on a file server that is dead; when that answers again, it is run. */
+START_TEST(one_whose_file_system_hangs_holds_up_nobody)
+{
+    struct owner owner;
+    owner_open(&owner);
+    start_with(&owner, "exit 0", "500ms");
+    CLEANUP_FREE char *path = mem_printf("%s/hook", owner.folder);
+    execs_hang(path);
+    int64_t begin_ms = clock_mono_ms();
+    tell(&owner, "k", "handed-over", "critical", "x");
+    uv_run(loop_uv(owner.loop), UV_RUN_NOWAIT);
+    ck_assert_int_lt(clock_mono_ms() - begin_ms, 400);
+    AWAIT(&owner, number_of(&owner, "failed") == 1);
+    CLEANUP_FREE char *error = error_of(&owner);
+    unit_assert_has(error, "had not begun within 500ms and was killed: does its file system "
+                           "answer?");
+    execs_hang(NULL);
+    AWAIT(&owner, number_of(&owner, "sent") == 1);
+    owner_close(&owner);
+}
+END_TEST
+
+START_TEST(one_whose_file_system_hangs_does_not_hold_up_the_daemons_end)
+{
+    struct owner owner;
+    owner_open(&owner);
+    start_with(&owner, "exit 0", "60s");
+    execs_hang("/hook");
+    tell(&owner, "k", "handed-over", "critical", "x");
+    uv_run(loop_uv(owner.loop), UV_RUN_NOWAIT);
+    kills_are_deaf(true);
+    int64_t begin_ms = clock_mono_ms();
+    int group = 0;
+    owner_close(&owner);
+    ck_assert_int_lt(clock_mono_ms() - begin_ms, 5000);
+    kills_are_deaf(false);
+    execs_hang(NULL);
+    ck_assert_int_ge(kills_kept(&group), 1);
+    ck_assert_int_eq(waitpid(-group, NULL, WNOHANG), 0); /* there it is */
+    ck_assert_int_eq(kill(-group, SIGKILL), 0);
+}
+END_TEST
+
 UNIT_MAIN("notify_hook", a_command_gets_words_and_json, a_command_may_leave_its_input_unread,
           a_failure_is_told_with_the_last_words_and_tried_again,
           a_signal_and_a_missing_command_are_told, one_that_hangs_is_ended_with_all_its_group,
           a_polite_one_is_told_first, the_daemons_end_leaves_nothing_behind,
-          what_a_command_leaves_running_on_purpose_holds_nothing_up)
+          what_a_command_leaves_running_on_purpose_holds_nothing_up,
+          one_whose_file_system_hangs_holds_up_nobody,
+          one_whose_file_system_hangs_does_not_hold_up_the_daemons_end)
