@@ -2,7 +2,7 @@
  *
  * Bytes past the ceiling are refused as a whole (buf_add returns false and the buffer is marked
  * `overflowed`), so that a peer cannot make us eat memory. The content always ends in a NUL that
- * is not counted. May use: libc. Used by: everybody.
+ * is not counted. May use: libc.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H

@@ -31,8 +31,7 @@ struct child_call {
     bool never_began;
 };
 
-/* --- its output --------------------------------------------------------------------------------
- */
+/* --- its output ------------------------------------------------------------------------------- */
 
 /* The last of it. */
 static void keep(struct outlet *outlet, const char *bytes, size_t len)
@@ -105,8 +104,7 @@ static struct outlet *outlet_close(struct outlet *outlet)
     return NULL;
 }
 
-/* --- its life ----------------------------------------------------------------------------------
- */
+/* --- its life --------------------------------------------------------------------------------- */
 
 static void refuse(struct child_call *call, int error)
 {
@@ -150,8 +148,7 @@ static int start(struct child_call *call, const struct child *child)
     return code;
 }
 
-/* --- the operation -----------------------------------------------------------------------------
- */
+/* --- the operation ---------------------------------------------------------------------------- */
 
 static void on_drop(struct op *op)
 {

@@ -6,7 +6,7 @@
  * may be on purpose. It reads nothing, and what it prints on stdout and stderr is kept, the last 4
  * KiB of it.
  *
- * May use: libuv, op.h, program.h. Used by: who runs commands of the user's.
+ * May use: libuv, op.h, program.h.
  */
 #ifndef BASE_CHILD_H
 #define BASE_CHILD_H

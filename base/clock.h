@@ -4,7 +4,7 @@
  * for printing and for talking to the Engine, and nothing is ever decided by it. Loop code takes
  * "now" from loop_now() (base/loop.h); the functions here are for code without a loop.
  *
- * May use: libc. Used by: everybody.
+ * May use: libc.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

@@ -4,7 +4,7 @@
  * Source: systemd.exec(5), LoadCredential=. Outside the service (`supervisorctl check`, a command
  * of root's) the variable is not set, and the place where systemd keeps those of the unit is meant.
  *
- * May use: libc. Used by: yaml_read.c, and so by every key that names a file with a secret in it.
+ * May use: libc.
  */
 #ifndef BASE_CREDENTIAL_H
 #define BASE_CREDENTIAL_H

@@ -1,7 +1,7 @@
 /* Diagnostics of a text that a person wrote: file:line:column, the line itself and a caret.
  *
  * A reader of configuration adds everything it finds and goes on, so that all errors are shown at
- * once. May use: libc, jansson. Used by: everybody who reads such a text.
+ * once. May use: libc, jansson.
  */
 #ifndef BASE_DIAG_H
 #define BASE_DIAG_H

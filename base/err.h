@@ -5,7 +5,7 @@
  * return errors and show none; playbooks/ puts them into the story of a run, and supervisor/,
  * control/ and supervisorctl/ before people.
  *
- * May use: libc. Used by: everybody.
+ * May use: libc.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H

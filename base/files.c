@@ -47,8 +47,7 @@ struct files {
     void *data;
 };
 
-/* --- on the thread -----------------------------------------------------------------------------
- */
+/* --- on the thread ---------------------------------------------------------------------------- */
 
 static int read_all(int fd, struct file *file)
 {
@@ -115,8 +114,7 @@ static void *on_thread(void *data)
     return NULL;
 }
 
-/* --- one path, on the loop ---------------------------------------------------------------------
- */
+/* --- one path, on the loop -------------------------------------------------------------------- */
 
 static void on_over_closed(uv_handle_t *over)
 {
@@ -243,8 +241,7 @@ static void await_path(struct files *files, size_t index)
     files->pending++;
 }
 
-/* --- who asks ----------------------------------------------------------------------------------
- */
+/* --- who asks --------------------------------------------------------------------------------- */
 
 /* Leaves what it waits for; what it has not got is late. */
 static void give_up(struct files *files)

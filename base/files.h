@@ -6,7 +6,7 @@
  * read of a path at a time: who asks for the same one meanwhile gets what it finds, or, once it is
  * late, is told so at once.
  *
- * May use: threads, libuv. Used by: everybody with a loop.
+ * May use: threads, libuv.
  */
 #ifndef BASE_FILES_H
 #define BASE_FILES_H

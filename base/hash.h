@@ -2,7 +2,7 @@
  *
  * Tells "the same plan" from "another plan"; it protects against mistakes, not against an
  * adversary. Source: the constants of http://www.isthe.com/chongo/tech/comp/fnv/.
- * May use: libc. Used by: everybody.
+ * May use: libc.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H

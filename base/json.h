@@ -2,7 +2,7 @@
  *
  * A path names nested object keys with '/' between them ("State/Health/Status"). What is missing
  * or of another type gives the fallback. Keys that hold a '/' themselves are read with jansson
- * directly. May use: jansson. Used by: everybody.
+ * directly. May use: jansson.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H

@@ -6,7 +6,7 @@
  *  - timers that are one pointer to own, and whose closing nobody has to wait for;
  *  - a way to end: loop_free() runs what is still closing and insists that nothing is left.
  *
- * Nothing on the loop may block. May use: libuv. Used by: everybody but policies/.
+ * Nothing on the loop may block. May use: libuv.
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H

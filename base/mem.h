@@ -4,7 +4,7 @@
  * safe here and only here: whatever a run had stopped stands in the journal, and the next life of
  * the daemon carries the run on. So no caller of this header ever sees NULL.
  *
- * May use: libc. Used by: everybody.
+ * May use: libc.
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H

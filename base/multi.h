@@ -4,7 +4,7 @@
  * notification. A transfer's owner sets it up (CURLOPT_PRIVATE says whose it is, CURLOPT_TIMEOUT_MS
  * is its deadline), adds it, and removes it when it is done or given up.
  *
- * May use: libcurl, loop.h. Used by: everybody who speaks HTTP or SMTP.
+ * May use: libcurl, loop.h.
  */
 #ifndef BASE_MULTI_H
 #define BASE_MULTI_H

@@ -15,7 +15,7 @@
  * op_end() for it any more. Then, in both cases, `deliver` hands the result to whoever asked and
  * frees the request.
  *
- * May use: loop.h. Used by: everybody but policies/.
+ * May use: loop.h.
  */
 #ifndef BASE_OP_H
 #define BASE_OP_H

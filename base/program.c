@@ -32,8 +32,7 @@ struct program {
     void *data;
 };
 
-/* --- in the new process ------------------------------------------------------------------------
- */
+/* --- in the new process ----------------------------------------------------------------------- */
 
 static _Noreturn void give_up(int report)
 {
@@ -104,8 +103,7 @@ static _Noreturn void become(const struct program_options *options, int report)
     give_up(REPORT_FD);
 }
 
-/* --- its end -----------------------------------------------------------------------------------
- */
+/* --- its end ---------------------------------------------------------------------------------- */
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -192,8 +190,7 @@ void programs_leave(struct loop *loop)
     }
 }
 
-/* --- its beginning -----------------------------------------------------------------------------
- */
+/* --- its beginning ---------------------------------------------------------------------------- */
 
 /* A handler of ours that ran in the new process would write to the loop's own pipe. */
 static pid_t make_process(const struct program_options *options, int report)

@@ -6,8 +6,7 @@
  * with its end. Until then it has nothing of ours but its stdio: a lock or a port that it held
  * would be missing in the daemon's next life.
  *
- * It is the leader of a session and of a process group of its own. May use: libuv. Used by:
- * child.c, and notify/ for its commands.
+ * It is the leader of a session and of a process group of its own. May use: libuv.
  */
 #ifndef BASE_PROGRAM_H
 #define BASE_PROGRAM_H

@@ -5,7 +5,7 @@
  * Scalars are never guessed: the reader says what it wants, so `no` and `1:30` stay texts.
  * Every reader adds its complaint to the diagnostics and returns false.
  *
- * May use: libyaml, jansson. Used by: everybody who reads YAML.
+ * May use: libyaml, jansson.
  */
 #ifndef BASE_YAML_H
 #define BASE_YAML_H

@@ -21,8 +21,7 @@ union address {
     struct sockaddr_in6 v6;
 };
 
-/* --- listening --------------------------------------------------------------------------------
- */
+/* --- listening -------------------------------------------------------------------------------- */
 
 /* The host's length and the port behind its last colon; false when there is none. */
 static bool split(const char *text, size_t *ret_host_len, int *ret_port)
@@ -96,8 +95,7 @@ int control__door_listen(const char *section, const char *address, int *ret_fd, 
     return -(int)e->code;
 }
 
-/* --- the token --------------------------------------------------------------------------------
- */
+/* --- the token -------------------------------------------------------------------------------- */
 
 static int read_token(int fd, const char *path, char **ret, struct err *e)
 {
@@ -135,8 +133,7 @@ int control__door_token(const char *path, char **ret, struct err *e)
     return read_token(fd, path, ret, e);
 }
 
-/* --- who may pass -----------------------------------------------------------------------------
- */
+/* --- who may pass ----------------------------------------------------------------------------- */
 
 static bool is_this_machine(const char *host)
 {

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-/* --- opening and closing ------------------------------------------------------------------------
- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static char *forget(char *secret)
 {
@@ -56,8 +55,7 @@ void control__entrance_close(struct entrance *entrance)
     entrance->token = forget(entrance->token);
 }
 
-/* --- who may ask what ---------------------------------------------------------------------------
- */
+/* --- who may ask what ------------------------------------------------------------------------- */
 
 /* What a clean would end is a question, for all that it is a POST: its rules need a body, and the
  * route answers nothing but a dry run. */

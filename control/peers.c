@@ -33,8 +33,7 @@ struct peers {
     struct peer *newest;
 };
 
-/* --- who ----------------------------------------------------------------------------------------
- */
+/* --- who -------------------------------------------------------------------------------------- */
 
 static struct who who_is(int fd)
 {
@@ -69,8 +68,7 @@ const char *control__peer_requester(struct peer *peer)
     return peer->requester;
 }
 
-/* --- places -------------------------------------------------------------------------------------
- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static void cut(struct peer *peer)
 {
@@ -133,8 +131,7 @@ bool control__peers_have_place(struct peers *peers, int fd)
            fits(peers, rules->places, match_all, match_others, &who);
 }
 
-/* --- the clock ----------------------------------------------------------------------------------
- */
+/* --- the clock -------------------------------------------------------------------------------- */
 
 static void on_sweep(void *data)
 {

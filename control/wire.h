@@ -7,7 +7,7 @@
  *        containers and services, in a plan's query too)
  *   1.2  a trial of the receivers (notify/test)
  *
- * May use: nothing. Used by: control/, supervisor/ and supervisorctl/.
+ * May use: nothing.
  */
 #ifndef CONTROL_WIRE_H
 #define CONTROL_WIRE_H

@@ -1,6 +1,6 @@
 /* What an answer of the Engine means as an error, and how a path is written. Pure.
  *
- * May use: base, http.h (the answer's shape only). Used by: call.c, client.c, watch.c, tests.
+ * May use: base, http.h (the answer's shape only).
  */
 #ifndef DOCKER_ANSWER_H
 #define DOCKER_ANSWER_H

@@ -4,7 +4,7 @@
  * A call embeds `struct docker__call` as its first member; the class says what it does. While it
  * is live it keeps the client alive.
  *
- * May use: base, http.h, answer.h. Used by: calls.c, exec.c, logs.c, follow.c, client.c.
+ * May use: base, http.h, answer.h.
  */
 #ifndef DOCKER_CALL_H
 #define DOCKER_CALL_H

@@ -19,8 +19,7 @@ static char *container_path(const char *id, const char *rest)
     return mem_printf("/containers/%s%s", escaped, rest);
 }
 
-/* --- list --------------------------------------------------------------------------------------
- */
+/* --- list ------------------------------------------------------------------------------------- */
 
 struct list_call {
     struct docker__call call;
@@ -111,8 +110,7 @@ op_id docker_list(struct docker *docker, const char *const *labels, int64_t dead
                               "docker: list the containers");
 }
 
-/* --- inspect -------------------------------------------------------------------------------------
- */
+/* --- inspect ---------------------------------------------------------------------------------- */
 
 struct inspect_call {
     struct docker__call call;

@@ -226,8 +226,7 @@ void docker_hint_silence(struct err *e)
         err_hint(e, "the Engine is starting or hangs: `systemctl status docker`");
 }
 
-/* --- docker_ping --------------------------------------------------------------------------------
- */
+/* --- docker_ping ------------------------------------------------------------------------------ */
 
 struct ping_call {
     struct docker__call call;

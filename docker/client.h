@@ -4,7 +4,7 @@
  * as somebody waits. It is forgotten when a connection was lost, as another engine may be there
  * afterwards.
  *
- * May use: base, http.h, call.h. Used by: call.c, calls.c, watch.c.
+ * May use: base, http.h, call.h.
  */
 #ifndef DOCKER_CLIENT_H
 #define DOCKER_CLIENT_H

@@ -93,8 +93,7 @@ static int64_t setting_ms(const json_t *check, const char *key, int64_t fallback
     return ns <= 0 ? fallback_ms : ms < SETTING_MAX_MS ? ms : SETTING_MAX_MS;
 }
 
-/* --- the parts of a container ------------------------------------------------------------------
- */
+/* --- the parts of a container ----------------------------------------------------------------- */
 
 static json_t *texts_of(const json_t *object)
 {
@@ -270,8 +269,7 @@ struct container *container_from_json(const json_t *body, struct err *e)
     return c;
 }
 
-/* --- the list's short form -----------------------------------------------------------------------
- */
+/* --- the list's short form -------------------------------------------------------------------- */
 
 bool docker__summary_from_json(const json_t *item, struct docker_summary *ret)
 {

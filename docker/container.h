@@ -3,7 +3,7 @@
  * Made by docker_inspect(), shared by reference count and never changed after it was made, so a
  * plan and a view may hold the same one. Names, labels and environment are foreign input.
  *
- * May use: base. Used by: everybody above docker/.
+ * May use: base.
  */
 #ifndef DOCKER_CONTAINER_H
 #define DOCKER_CONTAINER_H

@@ -1,7 +1,7 @@
 /* Events as values: one line of the stream to a struct, and a memory of those that were seen.
  * Pure. Fuzzed.
  *
- * May use: base, docker.h (the event's shape). Used by: watch.c.
+ * May use: base, docker.h (the event's shape).
  */
 #ifndef DOCKER_EVENT_H
 #define DOCKER_EVENT_H

@@ -95,8 +95,7 @@ static int64_t since_ns(const struct docker_log_place *place, int64_t now_ns)
     return since < now_ns ? since : now_ns;
 }
 
-/* --- work: outside of curl; after every line the call may be over ------------------------------
- */
+/* --- work: outside of curl; after every line the call may be over ----------------------------- */
 
 static bool on_stream_line(void *data, const struct docker_log_line *line)
 {
@@ -140,8 +139,7 @@ static void work(void *data)
         end_log(follow);
 }
 
-/* --- from curl ---------------------------------------------------------------------------------
- */
+/* --- from curl -------------------------------------------------------------------------------- */
 
 static void queue_work(struct follow_call *follow)
 {
@@ -171,8 +169,7 @@ static void on_end(struct docker__call *call, const struct docker__answer *answe
     queue_work(follow);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void follow_send(struct docker__call *call)
 {

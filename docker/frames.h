@@ -1,7 +1,7 @@
 /* The Engine's framing of two output streams in one: 8 bytes {stream,0,0,0,length as big-endian
  * 32 bits}, then that many bytes. Pure, incremental: bytes may come cut anywhere. Fuzzed.
  *
- * May use: base. Used by: exec.c, log_stream.c.
+ * May use: base.
  */
 #ifndef DOCKER_FRAMES_H
 #define DOCKER_FRAMES_H

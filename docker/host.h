@@ -4,7 +4,7 @@
  * leave open, and looks whether certificates can be read; connects nothing. CLI contexts are not
  * followed: a daemon is told its engine.
  *
- * May use: base, libc. Used by: client.c.
+ * May use: base, libc.
  */
 #ifndef DOCKER_HOST_H
 #define DOCKER_HOST_H

@@ -4,7 +4,7 @@
  * without a word, and its callbacks are for docker/'s own code, which must not call foreign code
  * from them.
  *
- * May use: base, libcurl, host.h. Used by: call.c, client.c, watch.c.
+ * May use: base, libcurl, host.h.
  */
 #ifndef DOCKER_HTTP_H
 #define DOCKER_HTTP_H

@@ -1,6 +1,6 @@
 /* The newest lines of a log stream, up to a ceiling. Pure, incremental. Fuzzed.
  *
- * May use: base, log_stream.h, docker.h (the line's shape). Used by: logs.c.
+ * May use: base, log_stream.h, docker.h (the line's shape).
  */
 #ifndef DOCKER_LOG_LINES_H
 #define DOCKER_LOG_LINES_H

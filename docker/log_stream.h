@@ -1,7 +1,7 @@
 /* Log lines out of the Engine's log stream, as they come: frames or a terminal's raw bytes, each
  * line with its stamp in front. Pure, incremental: bytes may come cut anywhere. Fuzzed.
  *
- * May use: base, frames.h, docker.h (the line's shape). Used by: log_lines.c, follow.c.
+ * May use: base, frames.h, docker.h (the line's shape).
  */
 #ifndef DOCKER_LOG_STREAM_H
 #define DOCKER_LOG_STREAM_H

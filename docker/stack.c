@@ -37,8 +37,7 @@ static const struct stack_override *override_of(const struct builder *b, const c
     return NULL;
 }
 
-/* --- names that the configuration knows ---------------------------------------------------------
- */
+/* --- names that the configuration knows ------------------------------------------------------- */
 
 const char *stack_nearest_service(const struct stack *stack, const char *name)
 {

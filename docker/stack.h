@@ -7,7 +7,7 @@
  * namespace (`network_mode: container:<id>`) always orders two services. What nothing speaks of is
  * taken to depend on the database, and a note says so. stack_load() does it all against an engine.
  *
- * May use: base, docker's client. Used by: playbooks/ and everybody above.
+ * May use: base, docker's client.
  */
 #ifndef DOCKER_STACK_H
 #define DOCKER_STACK_H

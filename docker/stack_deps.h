@@ -1,6 +1,6 @@
 /* Lists of dependencies: sorted by service, none twice. Pure.
  *
- * May use: base, stack.h (the shapes). Used by: stack*.c.
+ * May use: base, stack.h (the shapes).
  */
 #ifndef DOCKER_STACK_DEPS_H
 #define DOCKER_STACK_DEPS_H

@@ -1,6 +1,6 @@
 /* Questions about who depends on whom. Pure.
  *
- * May use: base, stack.h (the shapes). Used by: stack.c.
+ * May use: base, stack.h (the shapes).
  */
 #ifndef DOCKER_STACK_GRAPH_H
 #define DOCKER_STACK_GRAPH_H

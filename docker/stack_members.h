@@ -1,6 +1,6 @@
 /* Which container belongs to which service. Pure.
  *
- * May use: base, container.h, stack.h (the shapes). Used by: stack.c.
+ * May use: base, container.h, stack.h (the shapes).
  */
 #ifndef DOCKER_STACK_MEMBERS_H
 #define DOCKER_STACK_MEMBERS_H

@@ -1,6 +1,6 @@
 /* The decisions of stack_load, apart from its waiting: which project, which files. Pure.
  *
- * May use: base, stack.h, files.h (a file's shape only). Used by: stack_load.c.
+ * May use: base, stack.h, files.h (a file's shape only).
  */
 #ifndef DOCKER_STACK_PICK_H
 #define DOCKER_STACK_PICK_H

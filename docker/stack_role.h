@@ -1,6 +1,6 @@
 /* Telling a database from an app by its container. Pure.
  *
- * May use: base, container.h, stack.h (the roles). Used by: stack.c, stack_load.c.
+ * May use: base, container.h, stack.h (the roles).
  */
 #ifndef DOCKER_STACK_ROLE_H
 #define DOCKER_STACK_ROLE_H

@@ -1,6 +1,6 @@
 /* A container as the Engine's list tells it. Pure.
  *
- * May use: base, docker.h. Used by: container.c (which makes it), calls.c, stack_load.c.
+ * May use: base, docker.h.
  */
 #ifndef DOCKER_SUMMARY_H
 #define DOCKER_SUMMARY_H

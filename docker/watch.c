@@ -95,8 +95,7 @@ static void lose(struct docker_watch *watch, const struct err *e)
     watch->class.on_lost(watch->data, e);
 }
 
-/* --- from curl, inside and outside of its callbacks ----------------------------------------------
- */
+/* --- from curl, inside and outside of its callbacks ------------------------------------------- */
 
 static void queue_work(struct docker_watch *watch)
 {

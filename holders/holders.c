@@ -24,8 +24,7 @@ struct find {
     void *data;
 };
 
-/* --- the answer -------------------------------------------------------------------------------
- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 const struct db_activity *holders_activity(const struct holders *holders)
 {
@@ -78,8 +77,7 @@ static void settle_all(struct find *find)
     }
 }
 
-/* --- what is known already ---------------------------------------------------------------------
- */
+/* --- what is known already -------------------------------------------------------------------- */
 
 /* The container that reach.c aims at, too. NULL: it does not run, or nothing is known of it. */
 static const struct container *server_of(const struct stack *stack)
@@ -101,8 +99,7 @@ static void recall(struct find *find)
     }
 }
 
-/* --- asking the processes ----------------------------------------------------------------------
- */
+/* --- asking the processes --------------------------------------------------------------------- */
 
 static void take_peer(struct seen *seen, const struct peer *peer, bool in_time)
 {
@@ -164,8 +161,7 @@ static void look(struct find *find, const struct container *server, int64_t dead
     free(near);
 }
 
-/* --- the operation ----------------------------------------------------------------------------
- */
+/* --- the operation ---------------------------------------------------------------------------- */
 
 /* The look's last words come before ours (base/op.h). */
 static void on_drop(struct op *op)

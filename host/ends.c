@@ -23,8 +23,7 @@ static bool is_new(struct namespaces *seen, uint64_t number)
     return true;
 }
 
-/* --- TCP: the two ends ------------------------------------------------------------------------
- */
+/* --- TCP: the two ends ------------------------------------------------------------------------ */
 
 static bool is_same_endpoint(const struct host__endpoint *a, const struct host__endpoint *b)
 {
@@ -120,8 +119,7 @@ void host__find_tcp_peers(struct host__look *look)
     leave_tcp_unseen(look);
 }
 
-/* --- Unix sockets: the two ends ---------------------------------------------------------------
- */
+/* --- Unix sockets: the two ends --------------------------------------------------------------- */
 
 /* A backend has one such socket; were there two, nobody could tell which is the client's. */
 static void take_unix_socket(struct host__look *look, const struct host__unix_socket *found)

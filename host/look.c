@@ -35,8 +35,7 @@ struct host__socket *host__find_socket(struct host__socket *sockets, size_t coun
     return count > 0 ? bsearch(&key, sockets, count, sizeof *sockets, by_inode) : NULL;
 }
 
-/* --- the server and its backends --------------------------------------------------------------
- */
+/* --- the server and its backends -------------------------------------------------------------- */
 
 /* A process id alone may be another machine's, or a later process's. */
 static int find_server(struct host__look *look)
@@ -160,8 +159,7 @@ static void collect_backends(struct host__look *look)
     host__sort_sockets(look->backends, look->backend_count);
 }
 
-/* --- is it still so? --------------------------------------------------------------------------
- */
+/* --- is it still so? -------------------------------------------------------------------------- */
 
 static double age_of(uint64_t start_ticks)
 {
@@ -196,8 +194,7 @@ static void conclude(struct host__look *look)
         err_set(look->e, ERR_TIMEOUT, "host: look who holds the connections: no time was left");
 }
 
-/* --- the whole --------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static void read_sessions(struct host__look *look)
 {

@@ -1,7 +1,7 @@
 /* The chain of peers.h, walked once. Blocks, so it is for threads of the pool only; touches nothing
  * but what it is given.
  *
- * May use: base, the rest of host/. Used by: peers.c.
+ * May use: base, the rest of host/.
  */
 #ifndef HOST_LOOK_H
 #define HOST_LOOK_H

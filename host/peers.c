@@ -27,8 +27,7 @@ struct find {
     void *data;
 };
 
-/* --- the job ----------------------------------------------------------------------------------
- */
+/* --- the job ---------------------------------------------------------------------------------- */
 
 static struct job *job_new(const struct peers_query *query, int64_t deadline_ms)
 {
@@ -86,8 +85,7 @@ static void on_looked(uv_work_t *work, int status)
     job_free(job);
 }
 
-/* --- the operation ----------------------------------------------------------------------------
- */
+/* --- the operation ---------------------------------------------------------------------------- */
 
 static void on_drop(struct op *op)
 {

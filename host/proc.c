@@ -75,8 +75,7 @@ uint64_t host__proc_network(int proc, int pid)
     return fstatat(proc, path, &status, 0) == 0 ? status.st_ino : 0;
 }
 
-/* --- sockets ----------------------------------------------------------------------------------
- */
+/* --- sockets ---------------------------------------------------------------------------------- */
 
 /* errno is 0 when it is no socket, or what the kernel said. */
 static bool read_link(int folder, const char *name, uint64_t *ret_inode)
@@ -166,8 +165,7 @@ int host__proc_connections(int proc, int pid, host__connection_fn found, void *d
     return problem ? problem : problem6 == -ENOENT ? 0 : problem6;
 }
 
-/* --- all processes ----------------------------------------------------------------------------
- */
+/* --- all processes ---------------------------------------------------------------------------- */
 
 int host__proc_pids(int proc, int **ret, size_t *ret_count)
 {

@@ -4,7 +4,7 @@
  * `proc` is a descriptor of the folder (/proc, or a test's); -errno is what the kernel said. A
  * process may end at any moment: that is an error like any other (ENOENT, ESRCH).
  *
- * May use: base/mem.h, proc_parse.h. Used by: look.c, unix_diag.c.
+ * May use: base/mem.h, proc_parse.h.
  */
 #ifndef HOST_PROC_H
 #define HOST_PROC_H

@@ -12,8 +12,7 @@ enum { ID_LEN = HOST__ID_MAX - 1, STAT_START = 22 };
 
 static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
 
-/* --- endpoints --------------------------------------------------------------------------------
- */
+/* --- endpoints -------------------------------------------------------------------------------- */
 
 static void set_ipv4(struct host__endpoint *endpoint, const void *bytes)
 {
@@ -41,8 +40,7 @@ bool host__is_loopback(const struct host__endpoint *endpoint)
            (memcmp(endpoint->address, mapped, sizeof mapped) == 0 && endpoint->address[12] == 127);
 }
 
-/* --- net/tcp ----------------------------------------------------------------------------------
- */
+/* --- net/tcp ---------------------------------------------------------------------------------- */
 
 /* Exactly `digits` hex digits; moves *at past them. */
 static bool take_hex(const char **at, int digits, uint32_t *ret)
@@ -116,8 +114,7 @@ bool host__tcp_line(const char *line, struct host__connection *ret, uint64_t *re
     return read_number(skip_words(at, 6), ret_inode) && *ret_inode != 0;
 }
 
-/* --- cgroup -----------------------------------------------------------------------------------
- */
+/* --- cgroup ----------------------------------------------------------------------------------- */
 
 /* The last run of exactly 64 hex digits in [at, end), or NULL. */
 static const char *last_id(const char *at, const char *end)
@@ -169,8 +166,7 @@ enum host__membership host__cgroup_parse(const char *text, char out[static HOST_
     return out[0] ? HOST__CONTAINER : HOST__NO_CONTAINER;
 }
 
-/* --- status, stat, links ----------------------------------------------------------------------
- */
+/* --- status, stat, links ---------------------------------------------------------------------- */
 
 bool host__status_parse(const char *text, int *ret_pid, int *ret_depth)
 {

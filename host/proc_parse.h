@@ -3,7 +3,7 @@
  * The formats are those of proc(5) and of the kernel's get_tcp4_sock() and get_tcp6_sock(): an
  * address there is the number that its bytes make in the machine's own order.
  *
- * May use: libc. Used by: proc.c, look.c.
+ * May use: libc.
  */
 #ifndef HOST_PROC_PARSE_H
 #define HOST_PROC_PARSE_H

@@ -23,8 +23,7 @@
 
 enum { ANSWER_MAX = 32768, STATE_ESTABLISHED = 1 };
 
-/* --- a socket in the namespace ----------------------------------------------------------------
- */
+/* --- a socket in the namespace ---------------------------------------------------------------- */
 
 static int open_here(void)
 {
@@ -67,8 +66,7 @@ static bool is_ours(int proc, int pid)
            status.st_ino == host__proc_network(proc, pid);
 }
 
-/* --- question and answer ----------------------------------------------------------------------
- */
+/* --- question and answer ---------------------------------------------------------------------- */
 
 static int ask(int fd)
 {

@@ -1,7 +1,7 @@
 /* Asking the kernel which Unix socket is connected to which. Blocks (briefly), so it is for threads
  * of the pool only.
  *
- * May use: base, proc.h, unix_parse.h. Used by: look.c.
+ * May use: base, proc.h, unix_parse.h.
  */
 #ifndef HOST_UNIX_DIAG_H
 #define HOST_UNIX_DIAG_H

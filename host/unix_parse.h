@@ -2,7 +2,7 @@
  *
  * The format is that of sock_diag(7): messages of nlmsghdr, unix_diag_msg and attributes.
  *
- * May use: base/mem.h, the kernel's headers. Used by: unix_diag.c.
+ * May use: base/mem.h, the kernel's headers.
  */
 #ifndef HOST_UNIX_PARSE_H
 #define HOST_UNIX_PARSE_H

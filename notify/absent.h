@@ -2,7 +2,7 @@
  * receiver of that name when there is one again: who takes one out of the configuration for a
  * moment, or writes it wrong, loses nothing. Bounded by age, like everything that is queued.
  *
- * May use: base. Used by: notify.c, outbox.c.
+ * May use: base.
  */
 #ifndef NOTIFY_ABSENT_H
 #define NOTIFY_ABSENT_H

@@ -8,8 +8,7 @@
 
 enum { LAST_RESORT_MS = 2000 };
 
-/* --- the operation -----------------------------------------------------------------------------
- */
+/* --- the operation ---------------------------------------------------------------------------- */
 
 static struct notify__attempt *attempt_of(struct op *op)
 {
@@ -68,8 +67,7 @@ void notify__attempt_end(struct notify__attempt *attempt, const struct err *e)
     op_end(&attempt->op, e);
 }
 
-/* --- its beginning -----------------------------------------------------------------------------
- */
+/* --- its beginning ---------------------------------------------------------------------------- */
 
 static void begin_way(struct notify__attempt *attempt)
 {
@@ -132,8 +130,7 @@ struct notify__attempt *notify__attempt_abandon(struct notify__attempt *attempt)
     return NULL;
 }
 
-/* --- all of them -------------------------------------------------------------------------------
- */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 void notify__attempts_init(struct notify__attempts *all, struct loop *loop)
 {

@@ -2,7 +2,7 @@
  * mail, exec) begins, and the result comes once, by the loop. An operation (base/op.h): a deadline,
  * a cancel and the result race in one place.
  *
- * May use: base. Used by: outbox.c, notify.c; its struct by the ways.
+ * May use: base.
  */
 #ifndef NOTIFY_ATTEMPT_H
 #define NOTIFY_ATTEMPT_H

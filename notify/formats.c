@@ -23,8 +23,7 @@ static const char *text_at(const struct notify__notification *notification, cons
     return json_text_at(notification->body, key, "");
 }
 
-/* --- Slack -------------------------------------------------------------------------------------
- */
+/* --- Slack ------------------------------------------------------------------------------------ */
 
 /* "<!channel>" in a container's name must not call everybody. */
 static char *escape(const char *text)
@@ -53,8 +52,7 @@ char *notify__as_slack(const struct notify__notification *notification, const ch
     return json_line(message);
 }
 
-/* --- Alertmanager ------------------------------------------------------------------------------
- */
+/* --- Alertmanager ----------------------------------------------------------------------------- */
 
 /* A kind is an alert of its own: a change of the annotations alone would be told to nobody. */
 static const char *alert_name(enum notify__kind kind)
@@ -128,8 +126,7 @@ char *notify__as_alerts(const struct notify__notification *notification)
     return json_line(alerts);
 }
 
-/* --- plain text --------------------------------------------------------------------------------
- */
+/* --- plain text ------------------------------------------------------------------------------- */
 
 static void add_values(struct buf *out, const json_t *values)
 {

@@ -53,8 +53,7 @@ static void close_handle(uv_handle_t *handle)
         uv_close(handle, on_closed);
 }
 
-/* --- the result --------------------------------------------------------------------------------
- */
+/* --- the result ------------------------------------------------------------------------------- */
 
 /* What it said last, in one line and behind a colon. */
 static const char *last_words(const struct notify__hook *hook, char *out, size_t room)
@@ -103,8 +102,7 @@ static void give_result(struct notify__hook *hook)
     notify__attempt_end(attempt, good ? NULL : &e);
 }
 
-/* --- its end -----------------------------------------------------------------------------------
- */
+/* --- its end ---------------------------------------------------------------------------------- */
 
 static void keep_output(struct notify__hook *hook, const char *bytes, size_t len)
 {
@@ -189,8 +187,7 @@ struct notify__hook *notify__hook_abandon(struct notify__hook *hook)
     return NULL;
 }
 
-/* --- its input and output ----------------------------------------------------------------------
- */
+/* --- its input and output --------------------------------------------------------------------- */
 
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
@@ -225,8 +222,7 @@ static void feed(struct notify__hook *hook)
     uv_read_start((uv_stream_t *)&hook->out, on_room, on_output);
 }
 
-/* --- its beginning -----------------------------------------------------------------------------
- */
+/* --- its beginning ---------------------------------------------------------------------------- */
 
 struct environment {
     char **items; /* NULL-terminated */

@@ -2,7 +2,7 @@
  *
  * It is a process group of its own. Nothing else is ever sent a signal.
  *
- * May use: base, libuv. Used by: attempt.c.
+ * May use: base, libuv.
  */
 #ifndef NOTIFY_HOOK_H
 #define NOTIFY_HOOK_H

@@ -32,8 +32,7 @@ struct notify__mail {
     CURLcode result;
 };
 
-/* --- on the thread -----------------------------------------------------------------------------
- */
+/* --- on the thread ---------------------------------------------------------------------------- */
 
 static size_t on_wanted(char *out, size_t size, size_t count, void *data)
 {
@@ -77,8 +76,7 @@ static void on_thread(void *data)
     uv_async_send(&mail->over);
 }
 
-/* --- on the loop -------------------------------------------------------------------------------
- */
+/* --- on the loop ------------------------------------------------------------------------------ */
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -125,8 +123,7 @@ struct notify__mail *notify__mail_abandon(struct notify__mail *mail)
     return NULL;
 }
 
-/* --- its beginning -----------------------------------------------------------------------------
- */
+/* --- its beginning ---------------------------------------------------------------------------- */
 
 static void set_login(const struct notify__attempt *attempt, CURL *easy)
 {

@@ -1,4 +1,4 @@
-/* A mail on its way. May use: base, libcurl, libuv. Used by: attempt.c. */
+/* A mail on its way. May use: base, libcurl, libuv. */
 #ifndef NOTIFY_MAIL_H
 #define NOTIFY_MAIL_H
 

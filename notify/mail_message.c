@@ -26,8 +26,7 @@ static bool is_ascii(const char *text)
     return true;
 }
 
-/* --- the subject -------------------------------------------------------------------------------
- */
+/* --- the subject ------------------------------------------------------------------------------ */
 
 static void add_base64(struct buf *out, const char *bytes, size_t len)
 {
@@ -71,8 +70,7 @@ static void add_subject(struct buf *out, const char *text)
     buf_puts(out, "\r\n");
 }
 
-/* --- the other headers -------------------------------------------------------------------------
- */
+/* --- the other headers ------------------------------------------------------------------------ */
 
 static void add_date(struct buf *out, int64_t wall_ms)
 {
@@ -116,8 +114,7 @@ static void add_thread(struct buf *out, const struct notify__notification *notif
                hash_text(hash_bytes(incident, strlen(incident)), text), domain);
 }
 
-/* --- the body ----------------------------------------------------------------------------------
- */
+/* --- the body --------------------------------------------------------------------------------- */
 
 static bool fits_7bit(const char *text)
 {
@@ -159,8 +156,7 @@ static void add_quoted_printable(struct buf *out, const char *text)
     }
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 char *notify__as_mail(const struct notify__notification *notification, const char *from,
                       char *const *to, size_t to_count)

@@ -13,8 +13,7 @@ enum {
     VALUES_MAX = 16384, /* as JSON; more is left out */
 };
 
-/* --- texts -------------------------------------------------------------------------------------
- */
+/* --- texts ------------------------------------------------------------------------------------ */
 
 size_t notify__utf8_cut(const char *text, size_t max)
 {
@@ -66,8 +65,7 @@ static void set_values(json_t *body, const json_t *values)
     json_object_set_new(body, "values", copy);
 }
 
-/* --- the body ----------------------------------------------------------------------------------
- */
+/* --- the body --------------------------------------------------------------------------------- */
 
 /* What a chat shows: the sentence with what it needs to be understood on its own. */
 static char *text_of(const json_t *body, const struct notify_event *event)
@@ -105,8 +103,7 @@ json_t *notify__body(const struct notify_event *event, const char *id, const cha
     return body;
 }
 
-/* --- one on its way ----------------------------------------------------------------------------
- */
+/* --- one on its way --------------------------------------------------------------------------- */
 
 void notify__notification_copy(struct notify__notification *to,
                                const struct notify__notification *from)
@@ -168,8 +165,7 @@ char *notify__notification_name(const struct notify__notification *notification)
         json_text_at(notification->body, "policy", json_text_at(notification->body, "stack", "?")));
 }
 
-/* --- forms -------------------------------------------------------------------------------------
- */
+/* --- forms ------------------------------------------------------------------------------------ */
 
 char *notify__as_json(const struct notify__notification *notification)
 {

@@ -32,8 +32,7 @@ struct notify {
     char host[256];
 };
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static struct notify__outbox *find_outbox(const struct notify *notify, const char *receiver)
 {
@@ -133,8 +132,7 @@ struct notify *notify_free(struct notify *notify)
     return NULL;
 }
 
-/* --- the store ---------------------------------------------------------------------------------
- */
+/* --- the store -------------------------------------------------------------------------------- */
 
 static void keep(const struct notify *notify, const char *key, const json_t *value)
 {
@@ -181,8 +179,7 @@ void notify_restore(struct notify *notify, const json_t *rows)
         notify__outbox_go_on(notify->outboxes[i]);
 }
 
-/* --- sending -----------------------------------------------------------------------------------
- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static void make_id(char out[static NOTIFY__ID_MAX])
 {
@@ -272,8 +269,7 @@ void notify_send(struct notify *notify, const struct notify_event *event)
     notify__notification_clear(&notification);
 }
 
-/* --- a test ------------------------------------------------------------------------------------
- */
+/* --- a test ----------------------------------------------------------------------------------- */
 
 struct test {
     struct op op; /* only to say that there is no such receiver */

@@ -23,8 +23,7 @@ struct reader {
     struct diag_list *diags;
 };
 
-/* --- pieces ------------------------------------------------------------------------------------
- */
+/* --- pieces ----------------------------------------------------------------------------------- */
 
 static char *what_of(const struct reader *reader, const char *key)
 {
@@ -85,8 +84,7 @@ static char **read_texts(const struct reader *reader, const struct yaml_node *no
     return texts;
 }
 
-/* --- webhook -----------------------------------------------------------------------------------
- */
+/* --- webhook ---------------------------------------------------------------------------------- */
 
 static void read_webhook_address(const struct reader *reader, const struct yaml_node *map)
 {
@@ -129,8 +127,7 @@ static void read_webhook(const struct reader *reader, const struct yaml_node *ma
     read_path(reader, map, "ca_file", &receiver->ca_file);
 }
 
-/* --- mail --------------------------------------------------------------------------------------
- */
+/* --- mail ------------------------------------------------------------------------------------- */
 
 /* What stands between '<' and '>' in a dialogue with a mail server: nothing in it may end a line or
  * the bracket. Names beside the address ("Ops <a@b>") are not taken. */
@@ -248,8 +245,7 @@ static void read_mail(const struct reader *reader, const struct yaml_node *map)
         complain(reader, mail, "mail: 'server' is missing");
 }
 
-/* --- exec --------------------------------------------------------------------------------------
- */
+/* --- exec ------------------------------------------------------------------------------------- */
 
 static void read_exec(const struct reader *reader, const struct yaml_node *map)
 {
@@ -263,8 +259,7 @@ static void read_exec(const struct reader *reader, const struct yaml_node *map)
         receiver->where = mem_strdup(receiver->argv[0]); /* arguments may be secrets */
 }
 
-/* --- a receiver --------------------------------------------------------------------------------
- */
+/* --- a receiver ------------------------------------------------------------------------------- */
 
 static bool is_name(const char *text)
 {
@@ -380,8 +375,7 @@ static struct notify__receiver *read_receiver(const struct yaml_node *map, struc
     return reader.receiver;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static void add_receiver(struct notify_config *config, struct notify__receiver *receiver,
                          const struct yaml_node *node, struct diag_list *diags)

@@ -36,8 +36,7 @@ static void say(const struct notify__outbox *outbox, enum log_level level,
         outbox->shared->log(outbox->shared->log_data, level, line);
 }
 
-/* --- the store ---------------------------------------------------------------------------------
- */
+/* --- the store -------------------------------------------------------------------------------- */
 
 static char *key_of(const struct notify__outbox *outbox, const struct notify__item *item)
 {
@@ -64,8 +63,7 @@ static void keep(const struct notify__outbox *outbox, const struct notify__item 
     store->keep(store->data, key, row);
 }
 
-/* --- the queue ---------------------------------------------------------------------------------
- */
+/* --- the queue -------------------------------------------------------------------------------- */
 
 static void drop(struct notify__outbox *outbox, struct notify__item *item, const char *why)
 {
@@ -113,8 +111,7 @@ static void insert(struct notify__outbox *outbox, struct notify__item *item)
     drop(outbox, out, "dropped: the queue is full");
 }
 
-/* --- results -----------------------------------------------------------------------------------
- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static void delivered(struct notify__outbox *outbox)
 {
@@ -171,8 +168,7 @@ static void on_result(void *data, const struct notify__result *result)
     notify__outbox_go_on(outbox);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct notify__outbox *notify__outbox_new(struct notify__shared *shared,
                                           struct notify__receiver *receiver)
@@ -266,8 +262,7 @@ bool notify__outbox_restore(struct notify__outbox *outbox, const json_t *row)
     return true;
 }
 
-/* --- showing -----------------------------------------------------------------------------------
- */
+/* --- showing ---------------------------------------------------------------------------------- */
 
 static json_t *on_words(unsigned on)
 {

@@ -1,6 +1,6 @@
 /* One receiver's outbox: its queue, the delivery under way, and when to try again.
  *
- * May use: base. Used by: notify.c.
+ * May use: base.
  */
 #ifndef NOTIFY_OUTBOX_H
 #define NOTIFY_OUTBOX_H

@@ -1,6 +1,6 @@
 /* The notifications that wait for one receiver, in their order; bounded.
  *
- * May use: base. Pure. Used by: outbox.c.
+ * May use: base. Pure.
  */
 #ifndef NOTIFY_QUEUE_H
 #define NOTIFY_QUEUE_H

@@ -1,7 +1,7 @@
 /* A receiver: how it is reached and what it wants to hear. Made by notify_config.c only, never
  * changed afterwards, shared by counting.
  *
- * May use: base. Used by: all of notify/.
+ * May use: base.
  */
 #ifndef NOTIFY_RECEIVER_H
 #define NOTIFY_RECEIVER_H

@@ -13,8 +13,7 @@ enum {
     PART_MIN = 6,  /* shorter parts of an address are words such as "v2" */
 };
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct source {
     const char *path; /* NULL: not configured */
@@ -109,8 +108,7 @@ void notify__secrets_clear(struct notify__secrets *secrets)
     wipe(&secrets->password);
 }
 
-/* --- hiding ------------------------------------------------------------------------------------
- */
+/* --- hiding ----------------------------------------------------------------------------------- */
 
 /* text without `part` (len bytes of it) if that has `min` bytes; takes the text over. */
 static char *without(char *text, const char *part, size_t len, size_t min)

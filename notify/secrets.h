@@ -1,7 +1,7 @@
 /* What is secret about a receiver: read from its files before each delivery, wiped after it, and
  * taken out of every text that a peer or a library gives us.
  *
- * May use: base. Used by: attempt.c and the ways.
+ * May use: base.
  */
 #ifndef NOTIFY_SECRETS_H
 #define NOTIFY_SECRETS_H

@@ -5,7 +5,7 @@
  *                                               "severity": "warning"}]}}
  * Bounded: with too many incidents the oldest is forgotten.
  *
- * May use: base. Pure: it is told the time. Used by: notify.c.
+ * May use: base. Pure: it is told the time.
  */
 #ifndef NOTIFY_TOLD_H
 #define NOTIFY_TOLD_H

@@ -97,8 +97,7 @@ struct notify__transfer *notify__transfer_free(struct notify__transfer *transfer
     return NULL;
 }
 
-/* --- failures ----------------------------------------------------------------------------------
- */
+/* --- failures --------------------------------------------------------------------------------- */
 
 static void explain_connect(const struct notify__transfer *transfer, const char *where,
                             struct err *e)

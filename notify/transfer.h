@@ -1,6 +1,6 @@
 /* One transfer of libcurl: what a webhook and a mail have in common.
  *
- * May use: base, libcurl. Used by: attempt.c, webhook.c, mail.c.
+ * May use: base, libcurl.
  */
 #ifndef NOTIFY_TRANSFER_H
 #define NOTIFY_TRANSFER_H

@@ -15,8 +15,7 @@ enum { EXCERPT_MAX = 160 };
 
 #define ALERTS_PATH "/api/v2/alerts"
 
-/* --- the answer --------------------------------------------------------------------------------
- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 static bool is_for_good(long status)
 {
@@ -70,8 +69,7 @@ static void on_done(void *data, CURLcode result)
     }
 }
 
-/* --- the request -------------------------------------------------------------------------------
- */
+/* --- the request ------------------------------------------------------------------------------ */
 
 /* The Alertmanager's address may be given with or without the path of its API. NULL: no address.
  * The caller frees it. */

@@ -1,6 +1,6 @@
 /* The words of a notification: what kind it is, and how grave.
  *
- * May use: libc. Used by: all of notify/.
+ * May use: libc.
  */
 #ifndef NOTIFY_WORDS_H
 #define NOTIFY_WORDS_H

@@ -1,12 +1,12 @@
 /* Those who follow the run that is under way: each is told every kept entry from the first, in
  * order and once, and live ones as they come. Private to playbooks/.
  *
- * May use: base, run.h.
+ * May use: base, runner.h.
  */
 #ifndef PLAYBOOKS_FOLLOWERS_H
 #define PLAYBOOKS_FOLLOWERS_H
 
-#include "playbooks/run.h"
+#include "playbooks/runner.h"
 
 struct followers;
 

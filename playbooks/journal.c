@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void tell_begun(struct job *job)
 {
@@ -61,8 +60,7 @@ void journal_end(struct journal *journal, int64_t run, const json_t *entry, cons
     journal__queue(job);
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* The worker may still be at work on a late job, so that only what is the loop's own is looked at
  * then. */
@@ -158,8 +156,7 @@ void journal_unfinished_forget(struct journal *journal)
         forget_asker(job);
 }
 
-/* --- values by name ----------------------------------------------------------------------------
- */
+/* --- values by name --------------------------------------------------------------------------- */
 
 void journal_keep(struct journal *journal, const char *key, const json_t *value, loop_fn done,
                   void *data)

@@ -30,8 +30,7 @@ struct memory *memory_free(struct memory *memory)
     return NULL;
 }
 
-/* --- runs --------------------------------------------------------------------------------------
- */
+/* --- runs ------------------------------------------------------------------------------------- */
 
 json_t *memory_find(const struct memory *memory, int64_t run)
 {
@@ -111,8 +110,7 @@ json_t *memory_newest(const struct memory *memory, const json_t *stored, int lim
     return list;
 }
 
-/* --- values ------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 void memory_keep(struct memory *memory, const char *key, const json_t *value)
 {

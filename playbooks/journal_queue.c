@@ -13,8 +13,7 @@ enum {
     OPEN_AGAIN_MS = 1000,
 };
 
-/* --- jobs --------------------------------------------------------------------------------------
- */
+/* --- jobs ------------------------------------------------------------------------------------- */
 
 static void job_free(struct job *job)
 {
@@ -250,8 +249,7 @@ static void journal_refused(struct journal *journal, struct job *job)
 
 static void journal_opened(struct journal *journal, struct job *job);
 
-/* --- the worker --------------------------------------------------------------------------------
- */
+/* --- the worker ------------------------------------------------------------------------------- */
 
 static void on_worked(uv_work_t *work, int status)
 {
@@ -319,8 +317,7 @@ struct job *journal__job_new(struct journal *journal, enum job_kind kind, int64_
     return job;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* Takes over what store_open gave. */
 static int journal_take(struct journal *journal, struct store *store, struct err *e)

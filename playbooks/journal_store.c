@@ -72,8 +72,7 @@ static int store_fail(struct store *store, const char *tried, struct err *e)
     return -(int)e->code;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int store_integer(struct store *store, const char *sql, int64_t *ret, struct err *e);
 
@@ -184,8 +183,7 @@ static int store_do(struct store *store, sqlite3_stmt *statement, const char *tr
     return status;
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 bool store_finds_room(struct store *store, bool to_an_end)
 {
@@ -252,8 +250,7 @@ int store_prune(struct store *store, int keep, struct err *e)
         "prune", e);
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* One integer, 0 when there is no row. */
 static int store_integer(struct store *store, const char *sql, int64_t *ret, struct err *e)

@@ -1,5 +1,5 @@
-/* From a request to a run: single flight, who may join, the plan that was agreed to. See run.h for
- * runner_start(), runner_private.h for the rest. */
+/* From a request to a run: single flight, who may join, the plan that was agreed to. See runner.h
+ * for runner_start(), runner_private.h for the rest. */
 #include "base/mem.h"
 #include "playbooks/runner_private.h"
 

@@ -26,8 +26,7 @@ enum {
     DATABASE_GRACE_S = 60,
 };
 
-/* --- actions -----------------------------------------------------------------------------------
- */
+/* --- actions ---------------------------------------------------------------------------------- */
 
 static void action_put_after(struct action *action, size_t other)
 {
@@ -76,8 +75,7 @@ static size_t add_action(struct maker *m, enum action_kind kind, const struct st
     return index;
 }
 
-/* --- steps in a row ----------------------------------------------------------------------------
- */
+/* --- steps in a row --------------------------------------------------------------------------- */
 
 /* Everything in the step that stands behind nothing of the step stands behind the step before. */
 static void begin_barrier(struct maker *m)
@@ -115,8 +113,7 @@ static void end_barrier(struct maker *m)
     free(is_sink);
 }
 
-/* --- order -------------------------------------------------------------------------------------
- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 typedef void (*dependency_fn)(struct maker *m, const struct stack_service *service,
                               enum stack_condition condition, void *data);
@@ -168,8 +165,7 @@ static void start_behind(struct maker *m, const struct stack_service *on,
     }
 }
 
-/* --- steps -------------------------------------------------------------------------------------
- */
+/* --- steps ------------------------------------------------------------------------------------ */
 
 static void compile_stop(struct maker *m, const struct step *step)
 {
@@ -376,8 +372,7 @@ static void give_back_what_is_left(struct maker *m)
     compile_step(m, plan__added_step(ACTION_START));
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* Puts the actions into an order that respects the edges (stops were made in the order of the
  * services' names) and renumbers the edges. */

@@ -6,7 +6,7 @@
  *
  * Edges mean "after", not "only if": an action starts when every action it stands behind is
  * settled (done, failed or skipped). What a failure changes is decided by the run, not by the
- * graph (run.h), so that whatever was stopped is always started again.
+ * graph (runner.h), so that whatever was stopped is always started again.
  *
  * May use: base, docker/stack.h (the model only).
  */

@@ -27,8 +27,7 @@ const char *action_kind_name(enum action_kind kind)
     return action_kinds[kind];
 }
 
-/* --- sentences ---------------------------------------------------------------------------------
- */
+/* --- sentences -------------------------------------------------------------------------------- */
 
 /* Adds "; only of roles app, web" to `text`, where there are such names. Takes `text`. */
 static char *with_names(char *text, const char *lead, char *const *names)
@@ -126,8 +125,7 @@ char *action_text(const struct action *action)
     }
 }
 
-/* --- to JSON -----------------------------------------------------------------------------------
- */
+/* --- to JSON ---------------------------------------------------------------------------------- */
 
 static size_t step_index(const struct plan *plan, const struct action *action)
 {
@@ -234,8 +232,7 @@ const struct step *plan__added_step(enum action_kind kind)
     return kind == ACTION_UNBLOCK ? &unblock : kind == ACTION_RESUME_POOL ? &resume : &start;
 }
 
-/* --- from JSON ---------------------------------------------------------------------------------
- */
+/* --- from JSON -------------------------------------------------------------------------------- */
 
 static bool parse_kind(const char *name, enum action_kind *ret)
 {

@@ -20,8 +20,7 @@ static void skip(struct maker *m, const char *container, const char *reason)
         (struct plan_skip){.container = mem_strdup(container), .reason = mem_strdup(reason)};
 }
 
-/* --- who ---------------------------------------------------------------------------------------
- */
+/* --- who -------------------------------------------------------------------------------------- */
 
 static bool names(const struct step *step, const struct stack_service *service)
 {
@@ -104,8 +103,7 @@ static int check_database(const struct maker *m)
     return 0;
 }
 
-/* --- the containers ----------------------------------------------------------------------------
- */
+/* --- the containers --------------------------------------------------------------------------- */
 
 /* Why a container is left alone, or NULL. */
 static const char *why_not(const struct stack_service *service, const struct container *c)
@@ -186,8 +184,7 @@ bool plan__applies(const struct maker *m, const struct step *step)
     return step->when == WHEN_ALWAYS || plan__has_pooler(m) == (step->when == WHEN_POOLER);
 }
 
-/* --- the selection -----------------------------------------------------------------------------
- */
+/* --- the selection ---------------------------------------------------------------------------- */
 
 /* Selects what bears this name: the container, else all containers of the service. */
 static bool select_named(struct maker *m, const char *name, bool service_only)
@@ -289,8 +286,7 @@ static int check_selection(struct maker *m)
     return refuse_selection(m);
 }
 
-/* --- the names that a request gave --------------------------------------------------------------
- */
+/* --- the names that a request gave ------------------------------------------------------------ */
 
 static bool is_there(const struct stack *stack, const char *name, bool service_only)
 {
@@ -320,8 +316,7 @@ int plan_check_names(const json_t *options, const struct stack *stack, struct er
     return status ? status : check_names(options, "services", stack, e);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 int plan__survey(struct maker *m)
 {

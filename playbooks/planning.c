@@ -1,5 +1,5 @@
 /* Plans: of a playbook and the stack as it is now. Reads the stack by docker/, asks nobody else.
- * See run.h for runner_plan(), runner_private.h for the rest. */
+ * See runner.h for runner_plan(), runner_private.h for the rest. */
 #include "base/mem.h"
 #include "playbooks/runner_private.h"
 
@@ -49,8 +49,7 @@ int runner__make_plan(struct runner *runner, const char *playbook_name, const js
     return status;
 }
 
-/* --- a plan to be shown -------------------------------------------------------------------------
- */
+/* --- a plan to be shown ----------------------------------------------------------------------- */
 
 void runner__abandon_plannings(struct runner *runner)
 {

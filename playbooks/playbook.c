@@ -50,8 +50,7 @@ const char *step_kind_name(enum step_kind kind)
     return step_table[kind].name;
 }
 
-/* --- who ---------------------------------------------------------------------------------------
- */
+/* --- who -------------------------------------------------------------------------------------- */
 
 static void step_add_service(struct step *step, const struct yaml_node *name)
 {
@@ -160,8 +159,7 @@ static bool read_wait(const struct yaml_node *value, struct step *step, struct d
     return true;
 }
 
-/* --- clean -------------------------------------------------------------------------------------
- */
+/* --- clean ------------------------------------------------------------------------------------ */
 
 static bool read_names(const struct yaml_node *value, const char *what, char ***ret,
                        struct diag_list *diags)
@@ -225,8 +223,7 @@ static bool read_clean(const struct yaml_node *value, struct step *step, struct 
     return fine;
 }
 
-/* --- verify ------------------------------------------------------------------------------------
- */
+/* --- verify ----------------------------------------------------------------------------------- */
 
 /* "< 60%" or "< 0.6" */
 static bool read_below(const struct yaml_node *value, double *ret, struct diag_list *diags)
@@ -277,8 +274,7 @@ static bool read_verify(const struct yaml_node *value, struct step *step, struct
     return fine;
 }
 
-/* --- a step ------------------------------------------------------------------------------------
- */
+/* --- a step ----------------------------------------------------------------------------------- */
 
 /* "20%" of the usable slots, or a number of slots */
 static bool read_gate(const struct yaml_node *value, struct step *step, struct diag_list *diags)
@@ -382,8 +378,7 @@ static bool read_step(const struct yaml_node *map, struct step *step, struct dia
     return read_common(map, step, diags) && fine;
 }
 
-/* --- a playbook --------------------------------------------------------------------------------
- */
+/* --- a playbook ------------------------------------------------------------------------------- */
 
 static bool read_steps(const struct yaml_node *steps, struct playbook *playbook,
                        struct diag_list *diags)

@@ -18,8 +18,7 @@ bool playbook_selects(const struct playbook *playbook)
     return false;
 }
 
-/* --- names -------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static void add_words(json_t *names, const char *text)
 {
@@ -65,8 +64,7 @@ json_t *playbook_option_names(const json_t *options, const char *key, struct err
     return NULL;
 }
 
-/* --- into the source ---------------------------------------------------------------------------
- */
+/* --- into the source -------------------------------------------------------------------------- */
 
 /* The source in its long form, in which there is room for more than steps; takes `source`. */
 static json_t *long_form(json_t *source)

@@ -28,8 +28,7 @@ struct reach {
     bool keep_lifeline;
 };
 
-/* --- the connection string ---------------------------------------------------------------------
- */
+/* --- the connection string -------------------------------------------------------------------- */
 
 static int server_port(const struct container *container)
 {
@@ -129,8 +128,7 @@ char *reach_conninfo(const struct container *container, const struct reach_optio
     return conninfo;
 }
 
-/* --- the back door -----------------------------------------------------------------------------
- */
+/* --- the back door ---------------------------------------------------------------------------- */
 
 struct knock {
     void (*done)(void *data, const struct err *e, const char *out);
@@ -189,8 +187,7 @@ static void reach_backdoor(void *context, const char *sql, int64_t deadline_ms,
     docker_exec(reach->docker, reach->container_id, &command, on_knock, knock);
 }
 
-/* --- aiming ------------------------------------------------------------------------------------
- */
+/* --- aiming ----------------------------------------------------------------------------------- */
 
 struct reach *reach_new(struct loop *loop, struct docker *docker,
                         const struct reach_options *options)

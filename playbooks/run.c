@@ -1,5 +1,5 @@
 /* The driver of a run: which action is next, its intent, its result, and what a failure turns.
- * See run.h for the life of a run. */
+ * See runner.h for the life of a run. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "playbooks/run_private.h"
@@ -36,8 +36,7 @@ static bool is_settled(enum action_state state)
     return state == ACTION_DONE || state == ACTION_FAILED || state == ACTION_SKIPPED;
 }
 
-/* --- making and freeing ------------------------------------------------------------------------
- */
+/* --- making and freeing ----------------------------------------------------------------------- */
 
 struct run *run_new(struct runner *runner, struct plan *plan, struct stack *stack,
                     const char *trigger, const char *requester)
@@ -117,8 +116,7 @@ bool run_is_quiet(const struct run *run)
     return true;
 }
 
-/* --- the one place that changes the state of an action ------------------------------------------
- */
+/* --- the one place that changes the state of an action ---------------------------------------- */
 
 static void action_becomes(struct action_run *a, enum action_state state)
 {
@@ -145,8 +143,7 @@ static void action_becomes(struct action_run *a, enum action_state state)
     }
 }
 
-/* --- results -----------------------------------------------------------------------------------
- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 void run_wind_up(struct run *run)
 {
@@ -200,8 +197,7 @@ void step_fail(struct action_run *a, const struct err *e)
     action_settled(a, e->text, e, NULL);
 }
 
-/* --- helpers of the steps ----------------------------------------------------------------------
- */
+/* --- helpers of the steps --------------------------------------------------------------------- */
 
 void step_begins(struct action_run *a, op_id operation)
 {
@@ -306,8 +302,7 @@ bool step_asks_again(struct action_run *a, const struct err *e, loop_fn fn)
     return true;
 }
 
-/* --- the graph ---------------------------------------------------------------------------------
- */
+/* --- the graph -------------------------------------------------------------------------------- */
 
 static bool takes_for(enum action_kind taker, enum action_kind giver)
 {
@@ -467,8 +462,7 @@ void run_turn(struct run *run)
     loop_defer(run->loop, on_turn, run);
 }
 
-/* --- beginning, aborting, draining ---------------------------------------------------------------
- */
+/* --- beginning, aborting, draining ------------------------------------------------------------ */
 
 void run_begin(struct run *run)
 {

@@ -4,13 +4,12 @@
 #define PLAYBOOKS_RUN_PRIVATE_H
 
 #include "base/clock.h"
-#include "playbooks/run.h"
+#include "playbooks/runner.h"
 
 struct run;
 struct action_run;
 
-/* --- one action at work ------------------------------------------------------------------------
- */
+/* --- one action at work ----------------------------------------------------------------------- */
 
 enum action_state {
     ACTION_PENDING,  /* stands behind others */
@@ -139,8 +138,7 @@ bool step_is_turned_away(const struct db_probe *probe);
 /* Down for good: it ended, and no restart policy will bring it back. */
 bool step_is_over(const struct container *c);
 
-/* --- the run -----------------------------------------------------------------------------------
- */
+/* --- the run ---------------------------------------------------------------------------------- */
 
 enum run_phase {
     RUN_RUNNING,

@@ -1,5 +1,5 @@
 /* A run of an earlier life: what its story says of each action, and whether it is carried on or
- * only wound up. See run.h for the life of a run; run.c drives it from here on.
+ * only wound up. See runner.h for the life of a run; run.c drives it from here on.
  *
  * Touches the run alone. The states of its actions are set here without action_becomes(), since
  * they are read: nothing changes by it. */

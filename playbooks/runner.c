@@ -1,5 +1,5 @@
 /* The one run, who watches and follows it, and its end. A request comes to it by opening.c. See
- * run.h. */
+ * runner.h. */
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -105,8 +105,7 @@ void runner__begin(struct runner *runner)
         runner->watcher->began(runner->watcher_data, run->id, run->plan, run->trigger);
 }
 
-/* --- the end of a run --------------------------------------------------------------------------
- */
+/* --- the end of a run ------------------------------------------------------------------------- */
 
 int runner_abort(struct runner *runner, int64_t id, const char *requester, struct err *e)
 {
@@ -182,8 +181,7 @@ void runner_drain(struct runner *runner, loop_fn done, void *data)
         runner_ended(runner);
 }
 
-/* --- resuming ----------------------------------------------------------------------------------
- */
+/* --- resuming --------------------------------------------------------------------------------- */
 
 static void resume_finish(struct runner *runner, bool resumed)
 {
@@ -320,8 +318,7 @@ void runner_resume(struct runner *runner, runner_resume_fn done, void *data)
     journal_unfinished(runner->journal, on_unfinished, runner);
 }
 
-/* --- watching ----------------------------------------------------------------------------------
- */
+/* --- watching --------------------------------------------------------------------------------- */
 
 json_t *runner_summary(const struct runner *runner)
 {
@@ -365,8 +362,7 @@ void runner_unfollow(struct runner *runner, uint64_t handle)
     followers_remove(runner->followers, handle);
 }
 
-/* --- the world ---------------------------------------------------------------------------------
- */
+/* --- the world -------------------------------------------------------------------------------- */
 
 /* By name, too: somebody may put another in its place. */
 static bool is_of_plan(const struct plan *plan, const struct docker_event *event)

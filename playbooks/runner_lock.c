@@ -40,8 +40,7 @@ int runner__lock(struct runner *runner, const struct stack *stack, struct err *e
     return 0;
 }
 
-/* --- a run of an earlier life ------------------------------------------------------------------
- */
+/* --- a run of an earlier life ----------------------------------------------------------------- */
 
 /* What another supervisor made of the stack meanwhile nobody here knows, so the plan no longer
  * fits: the rest of it might take down once more what the other has just brought back. What is owed

@@ -1,5 +1,5 @@
 /* From the last action to the end of a run: is everything that ran before running again, what does
- * the world look like now, and the last entry. See run.h. */
+ * the world look like now, and the last entry. See runner.h. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "playbooks/run_private.h"
@@ -51,8 +51,7 @@ void settle_free(struct run *run)
     run->settle = NULL;
 }
 
-/* --- the end -----------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void describe_success(struct run *run)
 {
@@ -100,8 +99,7 @@ static void settle_end(struct run *run)
     story_end(run, end_entry(run), on_end_stored);
 }
 
-/* --- what the world looks like now -------------------------------------------------------------
- */
+/* --- what the world looks like now ------------------------------------------------------------ */
 
 static void on_activity(void *data, const struct err *e, const struct db_activity *activity)
 {
@@ -144,8 +142,7 @@ static void settle_look(struct run *run)
     db_probe(reach_db(runner_reach(run->runner)), LOOK_MS, on_probe, run);
 }
 
-/* --- what ran before runs again ----------------------------------------------------------------
- */
+/* --- what ran before runs again --------------------------------------------------------------- */
 
 /* The run may have stopped this one: its stop began, in this life or before, however it ended. */
 static bool was_stopped(const struct action_run *a)

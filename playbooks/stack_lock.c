@@ -14,8 +14,7 @@
 
 enum { TRIES = 3, GROUPS_MAX = 1024 };
 
-/* --- its name ----------------------------------------------------------------------------------
- */
+/* --- its name --------------------------------------------------------------------------------- */
 
 /* A NUL, then the name, which ends with the address and not with a NUL. */
 static socklen_t make_address(const struct stack_lock_name *name, struct sockaddr_un *address)
@@ -32,8 +31,7 @@ static socklen_t make_address(const struct stack_lock_name *name, struct sockadd
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
 }
 
-/* --- its holder --------------------------------------------------------------------------------
- */
+/* --- its holder ------------------------------------------------------------------------------- */
 
 static bool has_group(int fd, gid_t group)
 {
@@ -97,8 +95,7 @@ static int judge_holder(const struct sockaddr_un *address, socklen_t len, const 
                    (int)holder.pid, (unsigned)holder.uid);
 }
 
-/* --- taking it ---------------------------------------------------------------------------------
- */
+/* --- taking it -------------------------------------------------------------------------------- */
 
 /* Listening is what makes the holder known to others. */
 static bool take(int fd, const struct sockaddr_un *address, socklen_t len)

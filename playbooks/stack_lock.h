@@ -10,7 +10,7 @@
  * that. So a holder counts only when it may use the Engine itself: root, our own user, or who is
  * let to the Engine's socket by its owner, group or mode.
  *
- * May use: base. Used by: runner_lock.c.
+ * May use: base.
  */
 #ifndef PLAYBOOKS_STACK_LOCK_H
 #define PLAYBOOKS_STACK_LOCK_H

@@ -66,8 +66,7 @@ static void capture_check(struct action_run *a)
         capture_close(a);
 }
 
-/* --- logs --------------------------------------------------------------------------------------
- */
+/* --- logs ------------------------------------------------------------------------------------- */
 
 static void on_logs(void *data, const struct err *e, const struct docker_log_line *lines,
                     size_t count)
@@ -102,8 +101,7 @@ static void ask_logs(struct action_run *a, const struct container *c)
                                step_left_ms(a), on_logs, log));
 }
 
-/* --- connections -------------------------------------------------------------------------------
- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static void on_found(void *data, const struct holders *holders)
 {
@@ -179,8 +177,7 @@ static void ask_database(struct action_run *a)
     step_begins(a, db_probe(reach_db(runner_reach(a->run->runner)), PROBE_MS, on_probed, a));
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static size_t count_containers(const struct stack *stack)
 {

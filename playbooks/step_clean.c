@@ -75,8 +75,7 @@ static void clean_begin(struct action_run *a, struct db *db)
     step_begins(a, db_clean(db, &work->rules->rules, false, clean_ms(a), on_cleaned, a));
 }
 
-/* --- by container: whose sessions are they? ----------------------------------------------------
- */
+/* --- by container: whose sessions are they? --------------------------------------------------- */
 
 static void on_found(void *data, const struct holders *holders)
 {
@@ -124,8 +123,7 @@ static void on_loaded(void *data, const struct err *e, struct stack *stack)
     step_with_database(a, clean_look);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static void clean_start(struct action_run *a)
 {

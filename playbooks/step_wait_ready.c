@@ -37,8 +37,7 @@ struct ready_work {
 static void ready_inspect(void *data);
 static void ready_probe(void *data);
 
-/* --- progress ----------------------------------------------------------------------------------
- */
+/* --- progress --------------------------------------------------------------------------------- */
 
 static void add_sign(struct action_run *a, const char *text, size_t len)
 {
@@ -108,8 +107,7 @@ static bool ready_deadline(struct action_run *a)
     return true;
 }
 
-/* --- the probe ---------------------------------------------------------------------------------
- */
+/* --- the probe -------------------------------------------------------------------------------- */
 
 static void ready_finish(struct action_run *a, const struct db_probe *probe)
 {
@@ -170,8 +168,7 @@ static void ready_probe(void *data)
     step_begins(a, db_probe(db, PROBE_MS, on_probed, a));
 }
 
-/* --- the container -----------------------------------------------------------------------------
- */
+/* --- the container ---------------------------------------------------------------------------- */
 
 static void on_inspected(void *data, const struct err *e, struct container *c)
 {

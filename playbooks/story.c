@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* --- entries -----------------------------------------------------------------------------------
- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 static void stamp(struct run *run, json_t *entry, bool kept)
 {
@@ -134,8 +133,7 @@ const json_t *story_kept(const struct run *run, const char *action)
     return NULL;
 }
 
-/* --- summary -----------------------------------------------------------------------------------
- */
+/* --- summary ---------------------------------------------------------------------------------- */
 
 const char *story_state(const struct run *run)
 {

@@ -102,8 +102,7 @@ const struct series *board_at(const struct board *board, size_t index)
     return index < board->count ? board->items[index] : NULL;
 }
 
-/* --- setting -----------------------------------------------------------------------------------
- */
+/* --- setting ---------------------------------------------------------------------------------- */
 
 static struct series *series_insert(struct board *board, const struct observation_kind *kind,
                                     char *parameter)
@@ -217,8 +216,7 @@ void board_forget(struct board *board, const char *name)
     board->count = count;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 const struct observation_kind *series_kind(const struct series *series)
 {
@@ -253,8 +251,7 @@ int64_t series_stale_at_ms(const struct series *series)
     return newest && series->kind->ttl_ms ? newest->at_ms + series->kind->ttl_ms : NEVER;
 }
 
-/* --- keeping -----------------------------------------------------------------------------------
- */
+/* --- keeping ---------------------------------------------------------------------------------- */
 
 static json_t *sample_value(const struct series *series, const struct sample *sample)
 {

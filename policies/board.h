@@ -38,8 +38,7 @@ int board_set_word(struct board *board, const char *name, int64_t now_ms, const 
  * events that was lost. A family's name forgets all of it. */
 void board_forget(struct board *board, const char *name);
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* NULL when nothing was ever set. Borrowed until the board is changed. */
 const struct series *board_find(const struct board *board, const struct observation_kind *kind,
@@ -67,8 +66,7 @@ const struct sample *series_fresh(const struct series *series, int64_t now_ms,
 /* When series_fresh would turn unknown by time alone; NEVER for a standing one. */
 int64_t series_stale_at_ms(const struct series *series);
 
-/* --- keeping -----------------------------------------------------------------------------------
- */
+/* --- keeping ---------------------------------------------------------------------------------- */
 
 /* [{"name","value","text","at","fresh"}]: the newest of each, for people. The caller owns it. */
 json_t *board_json(const struct board *board, int64_t now_ms);

@@ -20,8 +20,7 @@ struct condition_state {
     size_t count;
 };
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct node *condition__node_free(struct node *node)
 {
@@ -117,8 +116,7 @@ void condition_state_reset(struct condition_state *state)
         state->slots[i] = (struct slot){.last_ms = INT64_MIN};
 }
 
-/* --- evaluating --------------------------------------------------------------------------------
- */
+/* --- evaluating ------------------------------------------------------------------------------- */
 
 struct evaluation {
     struct condition_state *state; /* NULL: only the instant counts */
@@ -282,8 +280,7 @@ enum truth condition_now(const struct condition *condition, const struct board *
     return condition__truth(condition->root, board, now_ms, not_before_ms);
 }
 
-/* --- what time alone will change ---------------------------------------------------------------
- */
+/* --- what time alone will change -------------------------------------------------------------- */
 
 static int64_t after(int64_t at_ms, int64_t now_ms)
 {
@@ -325,8 +322,7 @@ int64_t condition_next_change_ms(const struct condition *condition,
     return next_change(condition->root, state, board, now_ms);
 }
 
-/* --- keeping -----------------------------------------------------------------------------------
- */
+/* --- keeping ---------------------------------------------------------------------------------- */
 
 json_t *condition_state_save(const struct condition_state *state)
 {

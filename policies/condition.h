@@ -56,8 +56,7 @@ bool condition_hold_of(struct condition *condition, int n, int m);
 bool condition_asks(const struct condition *condition, size_t index,
                     const struct observation_kind **ret_kind, const char **ret_parameter);
 
-/* --- evaluating --------------------------------------------------------------------------------
- */
+/* --- evaluating ------------------------------------------------------------------------------- */
 
 struct condition_state *condition_state_new(const struct condition *condition);
 struct condition_state *condition_state_free(struct condition_state *state);
@@ -82,8 +81,7 @@ int64_t condition_next_change_ms(const struct condition *condition,
 json_t *condition_state_save(const struct condition_state *state);
 void condition_state_restore(struct condition_state *state, const json_t *saved, int64_t shift_ms);
 
-/* --- explaining --------------------------------------------------------------------------------
- */
+/* --- explaining ------------------------------------------------------------------------------- */
 
 /* What decided it, as one sentence without its end: "connections.utilization is 71% (> 60%),
  * database.state is unknown (== ready)". Of an `or` that is true only its true sides are told, of

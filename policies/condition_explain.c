@@ -50,8 +50,7 @@ static void visit(void *data, const struct node *node)
     walk->fn(walk->data, node, board_find(walk->board, node->observation, node->parameter), name);
 }
 
-/* --- what decided it ---------------------------------------------------------------------------
- */
+/* --- what decided it -------------------------------------------------------------------------- */
 
 static enum truth truth_of(const struct walk *walk, const struct node *node)
 {
@@ -91,8 +90,7 @@ static void visit_reasons(struct walk *walk, const struct node *node, bool *nega
     }
 }
 
-/* --- telling it --------------------------------------------------------------------------------
- */
+/* --- telling it ------------------------------------------------------------------------------- */
 
 static enum comparison opposite(enum comparison comparison)
 {

@@ -46,8 +46,7 @@ struct parser {
 
 static struct node *parse_condition(struct parser *p);
 
-/* --- tokens ------------------------------------------------------------------------------------
- */
+/* --- tokens ----------------------------------------------------------------------------------- */
 
 static const char *const keywords[] = {"and", "or", "not", "for", "of", "any", "all", NULL};
 
@@ -156,8 +155,7 @@ static struct node *expected(struct parser *p, const char *wish)
     return NULL;
 }
 
-/* --- literals ----------------------------------------------------------------------------------
- */
+/* --- literals --------------------------------------------------------------------------------- */
 
 /* The number at the start of a token; *ret_unit is what follows it. */
 static bool split_number(const char *text, double *ret, const char **ret_unit)
@@ -264,8 +262,7 @@ static void read_literal(struct parser *p, struct node *node)
     }
 }
 
-/* --- comparisons -------------------------------------------------------------------------------
- */
+/* --- comparisons ------------------------------------------------------------------------------ */
 
 static void unknown_name(struct parser *p, const struct token *name)
 {
@@ -368,8 +365,7 @@ static struct node *parse_comparison(struct parser *p)
     return node;
 }
 
-/* --- what binds comparisons --------------------------------------------------------------------
- */
+/* --- what binds comparisons ------------------------------------------------------------------- */
 
 static struct node *join(enum node_kind kind, struct node *left, struct node *right)
 {

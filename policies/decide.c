@@ -85,8 +85,7 @@ struct decide *decide_free(struct decide *engine)
     return NULL;
 }
 
-/* --- the step ----------------------------------------------------------------------------------
- */
+/* --- the step --------------------------------------------------------------------------------- */
 
 static void set_now(struct decide *engine, const struct moment *now)
 {
@@ -146,8 +145,7 @@ const struct decision *decide_step(struct decide *engine, const struct moment *n
     return engine->decisions;
 }
 
-/* --- what happens to it ------------------------------------------------------------------------
- */
+/* --- what happens to it ----------------------------------------------------------------------- */
 
 /* A disruptive run is over: what was seen until now was its doing. */
 static void begin_anew(struct decide *engine)

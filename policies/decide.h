@@ -77,8 +77,7 @@ const struct decision *decide_step(struct decide *engine, const struct moment *n
 int64_t decide_next_ms(const struct decide *engine, const struct moment *now,
                        const struct board *board);
 
-/* --- what happens to it; each is followed by a decide_step --------------------------------------
- */
+/* --- what happens to it; each is followed by a decide_step ------------------------------------ */
 
 enum run_outcome {
     RUN_DONE,
@@ -118,8 +117,7 @@ bool decide_paused(const struct decide *engine, int64_t *ret_until_ms, const cha
 /* An alert from outside fires or is resolved. How many policies wait for its name. */
 size_t decide_alert(struct decide *engine, const struct moment *now, const char *name, bool firing);
 
-/* --- showing -----------------------------------------------------------------------------------
- */
+/* --- showing ---------------------------------------------------------------------------------- */
 
 /* [{"name","state","since_ms","rung","outcome","explanation","runs_in_budget",…}] */
 json_t *decide_json(const struct decide *engine, const struct moment *now,
@@ -131,8 +129,7 @@ json_t *decide_history(const struct decide *engine, size_t limit);
 /* The state machine as a Mermaid diagram, for docs; the caller frees it. */
 char *decide_mermaid(void);
 
-/* --- keeping -----------------------------------------------------------------------------------
- */
+/* --- keeping ---------------------------------------------------------------------------------- */
 
 json_t *decide_save(const struct decide *engine, const struct life *life);
 

@@ -5,8 +5,7 @@
 
 #include <inttypes.h>
 
-/* --- still wanted? -----------------------------------------------------------------------------
- */
+/* --- still wanted? ---------------------------------------------------------------------------- */
 
 static bool still_wanted(const struct decide *engine, const struct track *track)
 {
@@ -91,8 +90,7 @@ static bool switched_off(struct decide *engine, struct track *track)
     return true;
 }
 
-/* --- the gates ---------------------------------------------------------------------------------
- */
+/* --- the gates -------------------------------------------------------------------------------- */
 
 /* Somebody before this one in the list waits for what its own run did. */
 static bool floor_taken(const struct decide *engine, const struct track *track)
@@ -171,8 +169,7 @@ static bool refuse_budget(struct decide *engine, struct track *track, const stru
     return decide__end_of_ladder(engine, track, why);
 }
 
-/* --- acting ------------------------------------------------------------------------------------
- */
+/* --- acting ----------------------------------------------------------------------------------- */
 
 static char *what_to_run(const struct decide *engine, const struct track *track)
 {

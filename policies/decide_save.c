@@ -28,8 +28,7 @@ static int64_t get_instant(const json_t *object, const char *key, int64_t fallba
     return json_is_integer(value) ? instant_shift(json_integer_value(value), shift_ms) : fallback;
 }
 
-/* --- saving ------------------------------------------------------------------------------------
- */
+/* --- saving ----------------------------------------------------------------------------------- */
 
 static json_t *verify_save(const struct track *track)
 {
@@ -116,8 +115,7 @@ json_t *decide_save(const struct decide *engine, const struct life *life)
     return saved;
 }
 
-/* --- restoring ---------------------------------------------------------------------------------
- */
+/* --- restoring -------------------------------------------------------------------------------- */
 
 struct restoring {
     int64_t shift_ms;

@@ -117,8 +117,7 @@ char *decide__reason(const struct decide *engine, const struct track *track)
     return buf_take(&out);
 }
 
-/* --- settings ----------------------------------------------------------------------------------
- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 /* The present value of the observation in "${…}" as JSON, or NULL when it is unknown. */
 static json_t *observed(const struct decide *engine, const char *name, size_t len)

@@ -15,8 +15,7 @@ bool decide__disrupted(const struct decide *engine)
            (engine->foreign_run && engine->foreign_disruptive);
 }
 
-/* --- the condition -----------------------------------------------------------------------------
- */
+/* --- the condition ---------------------------------------------------------------------------- */
 
 /* *since begins when `is` begins, and ends with it. */
 static void follow(int64_t *since_ms, bool is, int64_t now_ms)
@@ -86,8 +85,7 @@ bool decide__triggered(const struct decide *engine, const struct track *track)
     return condition_holds(engine, track);
 }
 
-/* --- watching ----------------------------------------------------------------------------------
- */
+/* --- watching --------------------------------------------------------------------------------- */
 
 enum { LATE_MAX_MS = HOUR_MS, WANTED_MS = 10 * MINUTE_MS };
 
@@ -191,8 +189,7 @@ static bool watch(struct decide *engine, struct track *track)
     return false;
 }
 
-/* --- verifying ---------------------------------------------------------------------------------
- */
+/* --- verifying -------------------------------------------------------------------------------- */
 
 bool decide__observed(const struct track *track, size_t rung)
 {
@@ -274,8 +271,7 @@ static bool verify(struct decide *engine, struct track *track)
     return not_helped(engine, track);
 }
 
-/* --- the other states --------------------------------------------------------------------------
- */
+/* --- the other states ------------------------------------------------------------------------- */
 
 static bool settle(struct decide *engine, struct track *track)
 {

@@ -15,8 +15,7 @@ static const double leak_most = 0.5;  /* of its sessions */
 static const double lead = 2;         /* over the next one */
 static const double storm_factor = 2; /* new sessions a minute, in usable slots */
 
-/* --- growth ------------------------------------------------------------------------------------
- */
+/* --- growth ----------------------------------------------------------------------------------- */
 
 /* The value that would stand at `place` if they were sorted (Hoare's selection): what is before it
  * is not greater then. There are two thousand slopes a series, so they are not sorted. */
@@ -93,8 +92,7 @@ bool derive_time_to_exhaustion(double used, double usable, double per_minute, do
     return true;
 }
 
-/* --- rates -------------------------------------------------------------------------------------
- */
+/* --- rates ------------------------------------------------------------------------------------ */
 
 void rate_add(struct rate *rate, int64_t now_ms)
 {
@@ -112,8 +110,7 @@ double rate_per_minute(const struct rate *rate, int64_t now_ms)
     return (double)recent * MINUTE_MS / RATE_SPAN_MS;
 }
 
-/* --- who holds it ------------------------------------------------------------------------------
- */
+/* --- who holds it ----------------------------------------------------------------------------- */
 
 static bool leads(const struct holder *first, const struct holder *other)
 {
@@ -147,8 +144,7 @@ int derive_leaker(const struct holder *holders, size_t count, double usable)
     return (int)first;
 }
 
-/* --- a whole board -----------------------------------------------------------------------------
- */
+/* --- a whole board ---------------------------------------------------------------------------- */
 
 static const struct observation_kind *kind_of(const char *name)
 {

@@ -7,8 +7,7 @@
 
 #include "policies/board.h"
 
-/* --- growth ------------------------------------------------------------------------------------
- */
+/* --- growth ----------------------------------------------------------------------------------- */
 
 /* The change per minute of the samples within span_ms of the newest: the median of the slopes of
  * all pairs (Theil-Sen), which one outlier, or one cleaning in the middle, does not bend. False
@@ -20,8 +19,7 @@ bool derive_growth(const struct series *series, int64_t span_ms, double *ret_per
  * would take longer than a day. */
 bool derive_time_to_exhaustion(double used, double usable, double per_minute, double *ret_ms);
 
-/* --- rates -------------------------------------------------------------------------------------
- */
+/* --- rates ------------------------------------------------------------------------------------ */
 
 /* Counts events (refused logins, log lines) over a sliding span. At most RATE_EVENTS_MAX are
  * remembered: beyond that the rate is a lower bound, which is far above every threshold. */
@@ -36,8 +34,7 @@ void rate_add(struct rate *rate, int64_t now_ms);
 /* Per minute, over the last RATE_SPAN_MS: five in 30 s are 10/min. */
 double rate_per_minute(const struct rate *rate, int64_t now_ms);
 
-/* --- who holds it ------------------------------------------------------------------------------
- */
+/* --- who holds it ----------------------------------------------------------------------------- */
 
 /* What idles for longer is leaked: a pool in use does not let a session rest for so long. */
 enum { DERIVE_LEAKED_MS = 10000 };
@@ -57,8 +54,7 @@ struct holder {
  */
 int derive_leaker(const struct holder *holders, size_t count, double usable);
 
-/* --- all of it ---------------------------------------------------------------------------------
- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 /* From connections.used and .usable: .utilization, .growth, .time_to_exhaustion; from
  * connections.opened.rate: .storm; from container(…).*: their .share and .growth, and

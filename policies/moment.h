@@ -9,7 +9,7 @@
  * A wall clock that went back tells "none": everything then looks as recent as it can, which keeps
  * budgets spent and cool-downs running.
  *
- * May use: libc. Used by: the rest of policies/, and whoever steps it.
+ * May use: libc.
  */
 #ifndef POLICIES_MOMENT_H
 #define POLICIES_MOMENT_H

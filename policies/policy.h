@@ -77,8 +77,7 @@ bool policy_mode_parse(const char *name, enum policy_mode *ret);
  * last. */
 bool policy_builtin(size_t index, const char **ret_name, const char **ret_text);
 
-/* --- a set: the built-in ones, with a user's own of the same name in their place ----------------
- */
+/* --- a set: the built-in ones, with a user's own of the same name in their place -------------- */
 
 struct policy_set;
 struct policy_set *policy_set_new(void);                    /* with the built-in ones */

@@ -14,8 +14,7 @@ enum { RUNGS_MAX = 16, CALLED_MAX = 64 };
 typedef bool (*key_reader)(const struct yaml_node *value, struct policy *policy,
                            struct diag_list *diags);
 
-/* --- texts and conditions ----------------------------------------------------------------------
- */
+/* --- texts and conditions --------------------------------------------------------------------- */
 
 static bool read_copy(const struct yaml_node *value, const char *what, char **slot,
                       struct diag_list *diags)
@@ -70,8 +69,7 @@ static bool read_on_alert(const struct yaml_node *value, struct policy *policy,
     return read_called(value, "on_alert", &policy->on_alert, diags);
 }
 
-/* --- times -------------------------------------------------------------------------------------
- */
+/* --- times ------------------------------------------------------------------------------------ */
 
 /* "15s", or "3 of 5", which counts the samples of `when`; so `when` must have been read. */
 static bool read_for(const struct yaml_node *value, struct policy *policy, struct diag_list *diags)
@@ -155,8 +153,7 @@ static bool read_rearm(const struct yaml_node *value, struct policy *policy,
     return fine;
 }
 
-/* --- words -------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static const char *const mode_names[] = {
     [MODE_ACT] = "act", [MODE_ASK] = "ask", [MODE_OBSERVE] = "observe", [MODE_OFF] = "off", NULL};
@@ -196,8 +193,7 @@ static bool read_then(const struct yaml_node *value, struct policy *policy, stru
     return fine;
 }
 
-/* --- the ladder --------------------------------------------------------------------------------
- */
+/* --- the ladder ------------------------------------------------------------------------------- */
 
 static bool check_settings(const struct yaml_node *value, struct diag_list *diags)
 {
@@ -293,8 +289,7 @@ static bool read_ladder(const struct yaml_node *value, struct policy *policy,
     return fine;
 }
 
-/* --- a policy ----------------------------------------------------------------------------------
- */
+/* --- a policy --------------------------------------------------------------------------------- */
 
 /* In the order of reading: `for` comes after `when`, whatever their order in the text. */
 static const struct {

@@ -61,8 +61,7 @@ struct moment replay_now(const struct replay *replay)
     return replay->now;
 }
 
-/* --- time --------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static void set_time(struct replay *replay, int64_t at_ms)
 {
@@ -114,8 +113,7 @@ static void pass_time(struct replay *replay, int64_t at_ms)
     set_time(replay, at_ms);
 }
 
-/* --- restarts ----------------------------------------------------------------------------------
- */
+/* --- restarts --------------------------------------------------------------------------------- */
 
 static struct life life_of(const struct replay *replay)
 {
@@ -180,8 +178,7 @@ static void start(struct replay *replay, const struct trace_event *event)
     look_around(replay);
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static int observe(struct replay *replay, const struct trace_event *event, struct err *e)
 {

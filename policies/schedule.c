@@ -30,8 +30,7 @@ static bool on_day(unsigned days, int64_t day)
     return days >> weekday & 1U;
 }
 
-/* --- words -------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 /* What a reader of one text needs: the node for places, and how far it has read. */
 struct cursor {
@@ -133,8 +132,7 @@ static bool at_end(struct cursor *c)
     return !*c->at || COMPLAIN(c, "unexpected '%s'", c->at);
 }
 
-/* --- schedules ---------------------------------------------------------------------------------
- */
+/* --- schedules -------------------------------------------------------------------------------- */
 
 static bool take_word(struct cursor *c, const char *word)
 {
@@ -191,8 +189,7 @@ int64_t schedule_next_local_ms(const struct schedule *schedule, int64_t local_ms
     }
 }
 
-/* --- time windows ------------------------------------------------------------------------------
- */
+/* --- time windows ----------------------------------------------------------------------------- */
 
 static bool read_window(const struct yaml_node *node, struct time_window *ret,
                         struct diag_list *diags)

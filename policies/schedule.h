@@ -14,8 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* --- schedules ---------------------------------------------------------------------------------
- */
+/* --- schedules -------------------------------------------------------------------------------- */
 
 struct schedule {
     int64_t every_ms; /* > 0: "every 15m", counted on the monotonic clock */
@@ -30,8 +29,7 @@ bool schedule_read(const struct yaml_node *node, struct schedule *ret, struct di
 /* The first time of a civil schedule that is later than local_ms, in local milliseconds. */
 int64_t schedule_next_local_ms(const struct schedule *schedule, int64_t local_ms);
 
-/* --- time windows ------------------------------------------------------------------------------
- */
+/* --- time windows ----------------------------------------------------------------------------- */
 
 struct time_window {
     unsigned days; /* on which it opens */

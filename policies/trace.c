@@ -23,8 +23,7 @@ static const char *const kind_keys[] = {
 };
 _Static_assert(ARRAY_SIZE(kind_keys) == TRACE_KINDS, "a key for every kind");
 
-/* --- printing ----------------------------------------------------------------------------------
- */
+/* --- printing --------------------------------------------------------------------------------- */
 
 static void set_value(json_t *line, const struct trace_event *event)
 {
@@ -83,8 +82,7 @@ void trace_print(const struct trace_event *event, struct buf *out)
     buf_printf(out, "%s\n", text ? text : "{}");
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int read_value(const json_t *line, struct trace_event *event, struct err *e)
 {

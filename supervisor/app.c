@@ -12,8 +12,7 @@ enum { LOOK_MS = 15000, LOOK_WAIT_MIN_MS = 1000, LOOK_WAIT_MAX_MS = 32000 };
 
 static void app_look(struct app *app);
 
-/* --- questions that are open --------------------------------------------------------------------
- */
+/* --- questions that are open ------------------------------------------------------------------ */
 
 static void app_maybe_stopped(struct app *app)
 {
@@ -35,8 +34,7 @@ void app_query_ends(struct app *app)
     app_maybe_stopped(app);
 }
 
-/* --- looking at the stack, and aiming at its database -------------------------------------------
- */
+/* --- looking at the stack, and aiming at its database ----------------------------------------- */
 
 /* Without a model events mean nothing: an Engine that failed to tell is asked again. Where there is
  * no such stack, or several, asking again does not help: an event or a reload leads to the next
@@ -112,8 +110,7 @@ static void on_lifeline(void *data, bool open, const struct err *e)
         log_err(LOG_LEVEL_WARNING, "lifeline to the database is lost", e);
 }
 
-/* --- the engine's events ------------------------------------------------------------------------
- */
+/* --- the engine's events ---------------------------------------------------------------------- */
 
 /* A container that starts may get an address that another one had. The database, the poolers and
  * the holders of sessions are found by address, so the stack is loaded again. */
@@ -163,8 +160,7 @@ static void on_lost(void *data, const struct err *e)
 static const struct docker_watch_class watch_class = {
     .on_event = on_event, .on_sync = on_sync, .on_lost = on_lost};
 
-/* --- beginning ----------------------------------------------------------------------------------
- */
+/* --- beginning -------------------------------------------------------------------------------- */
 
 static void apply_selector(struct app *app)
 {
@@ -401,8 +397,7 @@ bool app_is_resuming(const struct app *app)
     return app->resuming;
 }
 
-/* --- a new configuration ------------------------------------------------------------------------
- */
+/* --- a new configuration ---------------------------------------------------------------------- */
 
 static bool same_text(const char *a, const char *b)
 {
@@ -439,8 +434,7 @@ void app_reload(struct app *app, struct config *config)
     app_look(app);
 }
 
-/* --- ending -------------------------------------------------------------------------------------
- */
+/* --- ending ----------------------------------------------------------------------------------- */
 
 static void on_drained(void *data)
 {

@@ -53,8 +53,7 @@ struct app *app_free(struct app *app); /* after done; accepts NULL; returns NULL
 
 const struct control_ops *app_ops(void);
 
-/* --- for the service manager --------------------------------------------------------------------
- */
+/* --- for the service manager ------------------------------------------------------------------ */
 
 char *app_sentence(const struct app *app);  /* "watching shop: healthy"; the caller frees it */
 bool app_is_at_work(const struct app *app); /* a run is under way */

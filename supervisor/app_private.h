@@ -3,7 +3,7 @@
 #define SUPERVISOR_APP_PRIVATE_H
 
 #include "base/clock.h"
-#include "playbooks/run.h"
+#include "playbooks/runner.h"
 #include "supervisor/app.h"
 #include "supervisor/autopilot.h"
 #include "supervisor/lookout.h"

@@ -10,8 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-/* --- time ---------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 struct moment autopilot__now(const struct autopilot *autopilot)
 {
@@ -80,8 +79,7 @@ static void on_feed_wrote(void *data, const struct trace_event *event)
     trace_file_add(autopilot->trace, event);
 }
 
-/* --- a run of the engine's own ------------------------------------------------------------------
- */
+/* --- a run of the engine's own ---------------------------------------------------------------- */
 
 /* What the runner was asked, until it answers. */
 struct launch {
@@ -186,8 +184,7 @@ static struct launch *launch_new(struct autopilot *autopilot, const struct decis
     return launch;
 }
 
-/* --- stepping -----------------------------------------------------------------------------------
- */
+/* --- stepping --------------------------------------------------------------------------------- */
 
 static enum log_level level_of(const struct decision *decision)
 {
@@ -248,8 +245,7 @@ static void on_changed(void *data)
     autopilot__step(data);
 }
 
-/* --- runs, whoever asked ------------------------------------------------------------------------
- */
+/* --- runs, whoever asked ---------------------------------------------------------------------- */
 
 static void foreign(struct autopilot *autopilot, int64_t run, bool disruptive)
 {
@@ -294,8 +290,7 @@ void autopilot_run_ended(struct autopilot *autopilot, int64_t run, const char *s
         flight_ends(autopilot, outcome_of(state));
 }
 
-/* --- what another life left ---------------------------------------------------------------------
- */
+/* --- what another life left ------------------------------------------------------------------- */
 
 /* The newest runs of the journal: did the decision's run end while nobody listened? */
 static void on_runs(void *data, const struct err *e, const json_t *list)
@@ -372,8 +367,7 @@ void autopilot_resumed(struct autopilot *autopilot, int64_t run)
     begin(autopilot);
 }
 
-/* --- asked for by people ------------------------------------------------------------------------
- */
+/* --- asked for by people ---------------------------------------------------------------------- */
 
 bool autopilot_is_ready(const struct autopilot *autopilot)
 {
@@ -459,8 +453,7 @@ size_t autopilot_alert(struct autopilot *autopilot, const char *name)
     return waiting;
 }
 
-/* --- making, configuring, ending ----------------------------------------------------------------
- */
+/* --- making, configuring, ending -------------------------------------------------------------- */
 
 static void read_boot_id(char out[static BOOT_ID_MAX])
 {

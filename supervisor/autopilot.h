@@ -15,7 +15,7 @@
 #ifndef SUPERVISOR_AUTOPILOT_H
 #define SUPERVISOR_AUTOPILOT_H
 
-#include "playbooks/run.h"
+#include "playbooks/runner.h"
 #include "policies/decide.h"
 #include "watch/feed.h"
 
@@ -72,8 +72,7 @@ void autopilot_run_ended(struct autopilot *autopilot, int64_t run, const char *s
 
 struct feed *autopilot_feed(struct autopilot *autopilot);
 
-/* --- asked for by people ------------------------------------------------------------------------
- */
+/* --- asked for by people ---------------------------------------------------------------------- */
 
 /* What was remembered has been read. */
 bool autopilot_is_ready(const struct autopilot *autopilot);
@@ -92,8 +91,7 @@ void autopilot_take_alert(struct autopilot *autopilot, const char *name, const c
                           bool firing);
 size_t autopilot_alert(struct autopilot *autopilot, const char *name);
 
-/* --- shown; the caller owns each ----------------------------------------------------------------
- */
+/* --- shown; the caller owns each -------------------------------------------------------------- */
 
 json_t *autopilot_policies(const struct autopilot *autopilot); /* {"policies":[…],"paused":…} */
 json_t *autopilot_observations(const struct autopilot *autopilot);

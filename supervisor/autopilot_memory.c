@@ -26,8 +26,7 @@ static struct life life_now(const struct autopilot *autopilot)
     return life;
 }
 
-/* --- the engine's state -------------------------------------------------------------------------
- */
+/* --- the engine's state ----------------------------------------------------------------------- */
 
 static json_t *state_save(const struct autopilot *autopilot)
 {
@@ -117,8 +116,7 @@ void autopilot__restore(struct autopilot *autopilot)
         restore_board(autopilot, state, &life);
 }
 
-/* --- the decisions ------------------------------------------------------------------------------
- */
+/* --- the decisions ---------------------------------------------------------------------------- */
 
 static char *decision_key(int64_t id)
 {
@@ -197,8 +195,7 @@ void autopilot__record_answer(struct autopilot *autopilot, int64_t decision, boo
     keep_told(autopilot, told);
 }
 
-/* --- recalling ----------------------------------------------------------------------------------
- */
+/* --- recalling -------------------------------------------------------------------------------- */
 
 static int compare_keys(const void *a, const void *b)
 {

@@ -11,8 +11,7 @@
 
 enum { FILE_MAX = 1 << 20 };
 
-/* --- pieces ------------------------------------------------------------------------------------
- */
+/* --- pieces ----------------------------------------------------------------------------------- */
 
 static void read_text(const struct yaml_node *map, const char *key, const char *what, char **slot,
                       struct diag_list *diags)
@@ -122,8 +121,7 @@ static void read_alerts(struct config *config, const struct yaml_node *node,
                    "token_file");
 }
 
-/* --- services ----------------------------------------------------------------------------------
- */
+/* --- services --------------------------------------------------------------------------------- */
 
 /* Dependencies are gathered in an array of our own first: the override's is const. */
 struct dependency_list {
@@ -261,8 +259,7 @@ static void read_services(struct config *config, const struct yaml_node *node,
     check_cycles(config, node, diags);
 }
 
-/* --- playbooks ---------------------------------------------------------------------------------
- */
+/* --- playbooks -------------------------------------------------------------------------------- */
 
 static void read_playbooks(struct config *config, const struct yaml_node *node,
                            struct diag_list *diags)
@@ -279,8 +276,7 @@ static void read_playbooks(struct config *config, const struct yaml_node *node,
     }
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static struct config *config_new(const char *path)
 {

@@ -10,8 +10,7 @@
 
 enum { LOOK_MS = 10000 };
 
-/* --- the stack ---------------------------------------------------------------------------------
- */
+/* --- the stack -------------------------------------------------------------------------------- */
 
 struct look {
     struct loop *loop;
@@ -46,8 +45,7 @@ static struct stack *find_stack(const struct config *config, const char *docker_
     return look.stack;
 }
 
-/* --- holding -----------------------------------------------------------------------------------
- */
+/* --- holding ---------------------------------------------------------------------------------- */
 
 struct holding {
     const struct config *config;
@@ -103,8 +101,7 @@ static void hold_database(const struct holding *h, const struct yaml_node *datab
         complain(h, service->line, service->column, "database: service", service->text);
 }
 
-/* --- names of containers -----------------------------------------------------------------------
- */
+/* --- names of containers ---------------------------------------------------------------------- */
 
 /* A place that names whom it is about: how it is called, whether services alone are meant, and
  * where it is told of a name that nobody bears. */
@@ -183,8 +180,7 @@ static void hold_selections(const struct holding *h, const struct yaml_node *pla
     }
 }
 
-/* --- the sections ------------------------------------------------------------------------------
- */
+/* --- the sections ----------------------------------------------------------------------------- */
 
 /* The file's own alone: the built-in ones name no service. */
 static void hold_playbooks(const struct holding *h, const struct yaml_node *playbooks)

@@ -36,8 +36,7 @@ struct daemon {
 
 enum { PATIENCE_MS = 3000, BARRED_AGAIN_MS = 1000, BARRED_EXTENSION_MS = 30000 };
 
-/* --- what the signals ask for -------------------------------------------------------------------
- */
+/* --- what the signals ask for ----------------------------------------------------------------- */
 
 static void on_signal_closed(uv_handle_t *handle)
 {
@@ -160,8 +159,7 @@ static void watch_signals(struct daemon *daemon)
     }
 }
 
-/* --- what the service manager hears -------------------------------------------------------------
- */
+/* --- what the service manager hears ----------------------------------------------------------- */
 
 static int64_t worker_busy_ms(void *data)
 {
@@ -195,8 +193,7 @@ static struct watchdog *open_watchdog(struct daemon *daemon)
     return watchdog_new(&options);
 }
 
-/* --- beginning ----------------------------------------------------------------------------------
- */
+/* --- beginning -------------------------------------------------------------------------------- */
 
 static int exit_code_of(const struct err *e)
 {
@@ -310,8 +307,7 @@ static int daemon_serve(const struct daemon_options *options, struct config *con
     return daemon_live(&daemon, &app_options, open_ways_in);
 }
 
-/* --- without a configuration --------------------------------------------------------------------
- */
+/* --- without a configuration ------------------------------------------------------------------ */
 
 static void await_end_of_run(void *data)
 {

@@ -29,8 +29,7 @@ struct lookout {
     bool ended;   /* freed when the journal has answered */
 };
 
-/* --- what the watchers ask ----------------------------------------------------------------------
- */
+/* --- what the watchers ask -------------------------------------------------------------------- */
 
 static bool is_ours(void *data, const char *container)
 {
@@ -72,8 +71,7 @@ static struct stack *the_stack(void *data)
     return lookout->stack;
 }
 
-/* --- making and ending --------------------------------------------------------------------------
- */
+/* --- making and ending ------------------------------------------------------------------------ */
 
 /* Beside status and the board, for whoever reads the log alone: what a policy acts on is told by it
  * in any case, and no policy reacts to a wrong password. */
@@ -220,8 +218,7 @@ static void watch_all(struct lookout *lookout)
     lookout->checks = open_checks(lookout);
 }
 
-/* --- what was stopped by hand, across a restart -------------------------------------------------
- */
+/* --- what was stopped by hand, across a restart ----------------------------------------------- */
 
 static void on_save(void *data)
 {
@@ -259,8 +256,7 @@ void lookout_begin(struct lookout *lookout)
     journal_recall(lookout->options.journal, BY_HAND_KEY, on_recalled, lookout);
 }
 
-/* --- what is heard ------------------------------------------------------------------------------
- */
+/* --- what is heard ---------------------------------------------------------------------------- */
 
 void lookout_stack(struct lookout *lookout, struct stack *stack)
 {
@@ -319,8 +315,7 @@ void lookout_run_ended(struct lookout *lookout, bool disruptive)
         watch_database_again(lookout->database);
 }
 
-/* --- making and ending --------------------------------------------------------------------------
- */
+/* --- making and ending ------------------------------------------------------------------------ */
 
 struct lookout *lookout_new(const struct lookout_options *options)
 {

@@ -9,7 +9,7 @@
 #define SUPERVISOR_LOOKOUT_H
 
 #include "docker/stack.h"
-#include "playbooks/run.h"
+#include "playbooks/runner.h"
 #include "supervisor/config.h"
 #include "watch/feed.h"
 

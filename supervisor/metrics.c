@@ -13,8 +13,7 @@
 static const char *const policy_states[] = {"settling", "watching",  "due",     "asking",
                                             "running",  "verifying", "cooling", "handed"};
 
-/* --- the daemon itself --------------------------------------------------------------------------
- */
+/* --- the daemon itself ------------------------------------------------------------------------ */
 
 static void expose_build(struct exposition *out)
 {
@@ -42,8 +41,7 @@ static void expose_state(const struct app *app, struct exposition *out)
     tally_expose(app->tally, out);
 }
 
-/* --- the stack ----------------------------------------------------------------------------------
- */
+/* --- the stack -------------------------------------------------------------------------------- */
 
 static void expose_containers(const struct app *app, struct exposition *out)
 {
@@ -74,8 +72,7 @@ static void expose_database(const struct board *board, int64_t now_ms, struct ex
                           strcmp(state->word, "ready") == 0 ? 1 : 0);
 }
 
-/* --- policies and notifications -----------------------------------------------------------------
- */
+/* --- policies and notifications --------------------------------------------------------------- */
 
 static void expose_policy(const json_t *policy, struct exposition *out)
 {

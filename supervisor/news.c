@@ -80,8 +80,7 @@ void news_configure(struct news *news, struct notify_config *config)
     notify_configure(news->notify, config);
 }
 
-/* --- a decision in the words of notify/ ---------------------------------------------------------
- */
+/* --- a decision in the words of notify/ ------------------------------------------------------- */
 
 struct telling {
     const char *kind;
@@ -131,8 +130,7 @@ void news_decision(struct news *news, const struct decision *decision, const cha
     notify_send(news->notify, &event);
 }
 
-/* --- the end of a run ---------------------------------------------------------------------------
- */
+/* --- the end of a run ------------------------------------------------------------------------- */
 
 static char *sentence_of(const struct run_end *end)
 {

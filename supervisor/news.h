@@ -1,14 +1,14 @@
 /* The news: what the policies decide, and what a run leaves to a person, told to those who asked to
  * hear it (notify/), with the queue of what could not be delivered yet in the journal.
  *
- * May use: base, notify/, playbooks/journal.h and run.h, policies/decision.h.
+ * May use: base, notify/, playbooks/journal.h and runner.h, policies/decision.h.
  */
 #ifndef SUPERVISOR_NEWS_H
 #define SUPERVISOR_NEWS_H
 
 #include "notify/notify.h"
 #include "playbooks/journal.h"
-#include "playbooks/run.h"
+#include "playbooks/runner.h"
 #include "policies/decision.h"
 
 struct news;

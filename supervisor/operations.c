@@ -45,8 +45,7 @@ static void reply_now(control_reply_fn reply, void *data, json_t *body)
     json_decref(body);
 }
 
-/* --- what is known at once ----------------------------------------------------------------------
- */
+/* --- what is known at once -------------------------------------------------------------------- */
 
 static void op_version(void *data, control_reply_fn reply, void *reply_data)
 {
@@ -70,8 +69,7 @@ static void op_playbooks(void *data, control_reply_fn reply, void *reply_data)
     reply_now(reply, reply_data, body);
 }
 
-/* --- plans and runs -----------------------------------------------------------------------------
- */
+/* --- plans and runs --------------------------------------------------------------------------- */
 
 static void on_plan(void *data, const struct err *e, const struct plan *plan)
 {
@@ -130,8 +128,7 @@ static void op_abort(void *data, int64_t run, const char *requester, control_rep
         pending_reply(pending, NULL, json_pack("{s:I, s:s}", "run", run, "state", "aborting"));
 }
 
-/* --- the history --------------------------------------------------------------------------------
- */
+/* --- the history ------------------------------------------------------------------------------ */
 
 /* The summary of the run that is under way is fresher here than in the journal. Who holds the lock
  * for one command alone knows that nobody works on any other that has no end. */
@@ -190,8 +187,7 @@ static void op_run(void *data, int64_t run, control_reply_fn reply, void *reply_
         journal_read(app->journal, run, on_read, pending);
 }
 
-/* --- the world ----------------------------------------------------------------------------------
- */
+/* --- the world -------------------------------------------------------------------------------- */
 
 static void op_status(void *data, control_reply_fn reply, void *reply_data)
 {
@@ -208,8 +204,7 @@ static void op_clean(void *data, const json_t *request, control_reply_fn reply, 
     query_clean(data, request, reply, reply_data);
 }
 
-/* --- following ----------------------------------------------------------------------------------
- */
+/* --- following -------------------------------------------------------------------------------- */
 
 static uint64_t op_follow(void *data, int64_t run, control_entry_fn on_entry, void *entry_data,
                           struct err *e)

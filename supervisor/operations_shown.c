@@ -38,8 +38,7 @@ void op_metrics(void *data, control_reply_fn reply, void *reply_data)
     reply_text(reply, reply_data, text);
 }
 
-/* --- the page -----------------------------------------------------------------------------------
- */
+/* --- the page --------------------------------------------------------------------------------- */
 
 static void reply_page(const struct pending *pending, const json_t *runs)
 {

@@ -15,8 +15,7 @@ const char *page_style(void)
     return page_files[0].text;
 }
 
-/* --- pieces -------------------------------------------------------------------------------------
- */
+/* --- pieces ----------------------------------------------------------------------------------- */
 
 static void add_text(struct buf *out, const char *text)
 {
@@ -102,8 +101,7 @@ static const char *observed_text(const struct page *page, const char *name)
     return json_text_at(observed(page, name), "text", "unknown");
 }
 
-/* --- sections -----------------------------------------------------------------------------------
- */
+/* --- sections --------------------------------------------------------------------------------- */
 
 static void add_database(struct buf *out, const struct page *page)
 {

@@ -74,8 +74,7 @@ static void question_begin(struct app *app, struct question *q)
     stack_load(app->docker, &app->selector, LOAD_MS, on_loaded, q);
 }
 
-/* --- connections --------------------------------------------------------------------------------
- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static void on_found(void *data, const struct holders *holders)
 {
@@ -103,8 +102,7 @@ void query_connections(struct app *app, control_reply_fn reply, void *data)
     question_begin(app, q);
 }
 
-/* --- clean, dry ---------------------------------------------------------------------------------
- */
+/* --- clean, dry ------------------------------------------------------------------------------- */
 
 static void on_chosen(void *data, const struct err *e, const struct db_clean_report *report)
 {

@@ -30,8 +30,7 @@ static void add_reason(struct status *s, const char *format, ...)
     json_array_append_new(s->reasons, json_lossy_string(text, strlen(text)));
 }
 
-/* --- judging ------------------------------------------------------------------------------------
- */
+/* --- judging ---------------------------------------------------------------------------------- */
 
 static bool should_run(const struct container *c)
 {
@@ -87,8 +86,7 @@ static json_t *stack_shown(struct status *s)
     return stack;
 }
 
-/* --- the answer ---------------------------------------------------------------------------------
- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 static void status_reply(struct status *s, json_t *last_run)
 {
@@ -144,8 +142,7 @@ static void status_runs(struct status *s)
     journal_list(s->app->journal, 2, on_runs, s);
 }
 
-/* --- the database -------------------------------------------------------------------------------
- */
+/* --- the database ----------------------------------------------------------------------------- */
 
 /* A superuser still gets in by a reserved slot where the apps are refused: that is exhaustion too.
  */
@@ -217,8 +214,7 @@ static void ask_database(struct status *s)
     db_probe(reach_db(s->app->reach), PROBE_MS, on_probed, s);
 }
 
-/* --- the engine ---------------------------------------------------------------------------------
- */
+/* --- the engine ------------------------------------------------------------------------------- */
 
 static json_t *engine_json(const struct app *app, const struct err *e)
 {

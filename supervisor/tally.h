@@ -1,7 +1,7 @@
 /* What has happened in this life of the daemon, counted: runs by playbook and outcome, decisions by
  * policy and kind.
  *
- * May use: base. Used by: app.c, metrics.c.
+ * May use: base.
  */
 #ifndef SUPERVISOR_TALLY_H
 #define SUPERVISOR_TALLY_H

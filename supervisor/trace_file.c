@@ -30,8 +30,7 @@ struct trace_file {
     bool told;   /* about a problem */
 };
 
-/* --- on the pool thread -------------------------------------------------------------------------
- */
+/* --- on the pool thread ----------------------------------------------------------------------- */
 
 static int begin_file(struct trace_file *trace)
 {
@@ -66,8 +65,7 @@ static void on_work(uv_work_t *work)
         trace->problem = write_all(trace->fd, trace->writing.data, trace->writing.len);
 }
 
-/* --- on the loop --------------------------------------------------------------------------------
- */
+/* --- on the loop ------------------------------------------------------------------------------ */
 
 static void write_waiting(struct trace_file *trace);
 

@@ -36,8 +36,7 @@ void watchdog_tell_anew(struct watchdog *watchdog);
 /* From here on the daemon ends. */
 void watchdog_ending(struct watchdog *watchdog);
 
-/* --- pure, for tests ----------------------------------------------------------------------------
- */
+/* --- pure, for tests -------------------------------------------------------------------------- */
 
 struct watchdog_facts {
     int64_t limit_ms;       /* of the manager; 0: it does not watch */

@@ -5,8 +5,7 @@
 
 #include <inttypes.h>
 
-/* --- approve and deny --------------------------------------------------------------------------
- */
+/* --- approve and deny ------------------------------------------------------------------------- */
 
 /* The one question that is open; 0 or an exit code. */
 static int only_question(struct ctl *ctl, int64_t *ret, struct err *e)
@@ -57,8 +56,7 @@ int ctl_deny(struct ctl *ctl)
     return answer_question(ctl, ASK_DENY, "denied");
 }
 
-/* --- pause and resume --------------------------------------------------------------------------
- */
+/* --- pause and resume ------------------------------------------------------------------------- */
 
 static void tell_unkept(struct ctl *ctl, const json_t *answer)
 {

@@ -9,8 +9,7 @@
 
 enum { DECISIONS_SHOWN = 20 };
 
-/* --- why ---------------------------------------------------------------------------------------
- */
+/* --- why -------------------------------------------------------------------------------------- */
 
 static enum print_tone tone_of_decision(const char *word)
 {
@@ -218,8 +217,7 @@ int ctl_why(struct ctl *ctl)
                             : print_decisions(ctl, decisions, which);
 }
 
-/* --- policies ----------------------------------------------------------------------------------
- */
+/* --- policies --------------------------------------------------------------------------------- */
 
 static enum print_tone tone_of_policy(const char *state)
 {
@@ -277,8 +275,7 @@ int ctl_policies(struct ctl *ctl)
     return WIRE_EXIT_DONE;
 }
 
-/* --- observations ------------------------------------------------------------------------------
- */
+/* --- observations ----------------------------------------------------------------------------- */
 
 /* What cannot be observed, and why. */
 static void print_problems(struct ctl *ctl, const json_t *list, const char *name_key)

@@ -28,8 +28,7 @@ struct simulation {
     long disruptive;
 };
 
-/* --- telling -----------------------------------------------------------------------------------
- */
+/* --- telling ---------------------------------------------------------------------------------- */
 
 static enum print_tone tone_of(enum decision_kind kind)
 {
@@ -102,8 +101,7 @@ static void print_sum(struct simulation *simulation, const struct replay *replay
         counts[DECISION_ASK], counts[DECISION_HEALED], counts[DECISION_HAND_OVER]);
 }
 
-/* --- simulating --------------------------------------------------------------------------------
- */
+/* --- simulating ------------------------------------------------------------------------------- */
 
 static bool disrupts(void *data, const char *playbook)
 {
@@ -137,8 +135,7 @@ static int simulate(struct simulation *simulation, const struct buf *trace)
     return code;
 }
 
-/* --- what it is given --------------------------------------------------------------------------
- */
+/* --- what it is given ------------------------------------------------------------------------- */
 
 static int read_all(FILE *file, const char *path, struct buf *out, struct err *e)
 {

@@ -63,8 +63,7 @@ static void judge(struct exec_try *try, int exit_code, int signal, const char *o
     try_end(try, err_is_set(&e) ? &e : NULL);
 }
 
-/* --- on this host ------------------------------------------------------------------------------
- */
+/* --- on this host ----------------------------------------------------------------------------- */
 
 static void on_child(void *data, const struct err *e, const struct child_end *end)
 {
@@ -87,8 +86,7 @@ static op_id on_this_host(const struct watch__check_tools *tools, const struct c
     return child_run(tools->loop, &child, on_child, try);
 }
 
-/* --- in a container ----------------------------------------------------------------------------
- */
+/* --- in a container --------------------------------------------------------------------------- */
 
 /* The Engine out of reach says nothing about the check. */
 static void on_exec(void *data, const struct err *e, const struct docker_output *output)

@@ -82,8 +82,7 @@ op_id watch__check_http(const struct watch__check_tools *tools, const struct che
     return watch__transfer_begin(&http->transfer, tools, check, done, data);
 }
 
-/* --- the URL -----------------------------------------------------------------------------------
- */
+/* --- the URL ---------------------------------------------------------------------------------- */
 
 /* "" where it has none. */
 static char *part_of(CURLU *url, CURLUPart part)

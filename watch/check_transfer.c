@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-/* --- where a name leads ------------------------------------------------------------------------
- */
+/* --- where a name leads ----------------------------------------------------------------------- */
 
 static bool runs(const struct container *container)
 {
@@ -52,8 +51,7 @@ static bool lead_to_container(struct check_transfer *transfer, const struct stac
     return true;
 }
 
-/* --- its life ----------------------------------------------------------------------------------
- */
+/* --- its life --------------------------------------------------------------------------------- */
 
 static void let_go(struct check_transfer *transfer)
 {

@@ -1,7 +1,7 @@
 /* What the checks by HTTP and TCP have in common: a connection of curl's, straight to where the
  * name leads, once.
  *
- * May use: base, docker, libcurl. Used by: check_http.c, check_tcp.c.
+ * May use: base, docker, libcurl.
  */
 #ifndef WATCH_CHECK_TRANSFER_H
 #define WATCH_CHECK_TRANSFER_H

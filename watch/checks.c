@@ -39,8 +39,7 @@ static const char *state_name(enum state state)
     return names[state];
 }
 
-/* --- verdicts ----------------------------------------------------------------------------------
- */
+/* --- verdicts --------------------------------------------------------------------------------- */
 
 static void verdict(struct entry *entry, const struct err *e)
 {
@@ -107,8 +106,7 @@ static void on_timer(void *data)
     timer_start(entry->timer, entry->check->every_ms);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static struct entry *entry_new(struct watch_checks *watch, size_t index)
 {

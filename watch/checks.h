@@ -18,8 +18,7 @@
  * same words work as inside of the stack; other names are resolved as on this host. The state is
  * unknown until it was decided once, and when no verdict comes for a minute.
  *
- * May use: base, docker, policies, feed.h, libcurl. Used by: the daemon and who reads the
- * configuration.
+ * May use: base, docker, policies, feed.h, libcurl.
  */
 #ifndef WATCH_CHECKS_H
 #define WATCH_CHECKS_H

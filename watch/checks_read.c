@@ -39,8 +39,7 @@ static bool read_name(const struct yaml_node *value, struct check *check, struct
     return true;
 }
 
-/* --- what is checked ---------------------------------------------------------------------------
- */
+/* --- what is checked -------------------------------------------------------------------------- */
 
 static bool read_http(const struct yaml_node *value, struct check *check, struct diag_list *diags)
 {
@@ -114,8 +113,7 @@ static bool read_container(const struct yaml_node *value, struct check *check,
     return true;
 }
 
-/* --- what is expected --------------------------------------------------------------------------
- */
+/* --- what is expected ------------------------------------------------------------------------- */
 
 /* "200" or "200-399" */
 static bool read_range(const struct yaml_node *value, struct check *check, struct diag_list *diags)
@@ -192,8 +190,7 @@ static bool read_successes(const struct yaml_node *value, struct check *check,
     return read_times(value, "successes", &check->successes, diags);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;

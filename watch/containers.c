@@ -65,8 +65,7 @@ static struct watch__member *find_member(const struct watch_containers *w, const
     return NULL;
 }
 
-/* --- telling -----------------------------------------------------------------------------------
- */
+/* --- telling ---------------------------------------------------------------------------------- */
 
 static void publish(struct watch_containers *w, const struct watch__service *service)
 {
@@ -101,8 +100,7 @@ static void count(struct watch_containers *w, const struct watch__service *servi
         timer_start(w->beat, BEAT_BUSY_MS);
 }
 
-/* --- inspections -------------------------------------------------------------------------------
- */
+/* --- inspections ------------------------------------------------------------------------------ */
 
 static void inspect(struct watch_containers *w, const struct watch__member *m);
 
@@ -193,8 +191,7 @@ static void inspect(struct watch_containers *w, const struct watch__member *m)
     inspection->op = docker_inspect(w->options.docker, m->id, INSPECT_MS, on_inspected, inspection);
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static bool is_somebody_stopping(const struct watch_containers *w)
 {
@@ -263,8 +260,7 @@ void watch_containers_lost(struct watch_containers *watch)
     feed_forget(watch->options.feed, "service.running", NULL);
 }
 
-/* --- a new model -------------------------------------------------------------------------------
- */
+/* --- a new model ------------------------------------------------------------------------------ */
 
 static struct watch__service *adopt_service(struct watch_containers *w, const char *name)
 {
@@ -424,8 +420,7 @@ void watch_containers_stack(struct watch_containers *watch, struct stack *stack)
         on_beat(watch);
 }
 
-/* --- questions ---------------------------------------------------------------------------------
- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 bool watch_containers_stopped_by_hand(const struct watch_containers *watch, const char *container)
 {
@@ -471,8 +466,7 @@ void watch_containers_restore(struct watch_containers *watch, const json_t *save
     watch->remembered = json_is_object(saved) ? json_deep_copy(saved) : json_object();
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct watch_containers *watch_containers_new(const struct watch_containers_options *options)
 {

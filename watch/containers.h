@@ -10,7 +10,7 @@
  * member.h. A service all of whose containers say nothing is unknown. Services of the role `ignore`
  * are not watched.
  *
- * May use: base, docker's doors, policies. Used by: supervisor/.
+ * May use: base, docker's doors, policies.
  */
 #ifndef WATCH_CONTAINERS_H
 #define WATCH_CONTAINERS_H

@@ -57,8 +57,7 @@ static const struct observation_kind *kind_of(const char *name)
     return observation_find(name, strlen(name), &parameter, &len);
 }
 
-/* --- the pace ----------------------------------------------------------------------------------
- */
+/* --- the pace --------------------------------------------------------------------------------- */
 
 static bool runs_out_soon(const struct watch_database *w)
 {
@@ -98,8 +97,7 @@ static void round_ends(struct watch_database *w)
     schedule(w, hurries || pace_ms < GAP_MS ? GAP_MS : pace_ms);
 }
 
-/* --- what a login met --------------------------------------------------------------------------
- */
+/* --- what a login met ------------------------------------------------------------------------- */
 
 /* What was known of a server's sessions, when there is none that could have any. Rates speak of
  * what has happened, and stay. */
@@ -214,8 +212,7 @@ static void tell_login(struct watch_database *w, const struct db_probe *probe)
     w->login_is_trouble = probe->state != DB_READY && probe->state != DB_AUTH_FAILED && !by_hand;
 }
 
-/* --- what the sessions say ---------------------------------------------------------------------
- */
+/* --- what the sessions say -------------------------------------------------------------------- */
 
 static const struct container *holder_of(void *data, size_t session)
 {
@@ -307,8 +304,7 @@ static void tell_activity(struct watch_database *w, const struct holders *holder
     watch__tally_clear(&tally);
 }
 
-/* --- a round -----------------------------------------------------------------------------------
- */
+/* --- a round ---------------------------------------------------------------------------------- */
 
 static void end(struct watch_database *w)
 {
@@ -407,8 +403,7 @@ void watch_database_again(struct watch_database *watch)
     watch_database_hurry(watch);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct watch_database *watch_database_new(const struct watch_database_options *options)
 {

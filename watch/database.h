@@ -15,7 +15,7 @@
  * then only the used, the usable and the refused are told. Our own sessions count as used, as
  * max_connections counts them, and nowhere else.
  *
- * May use: base, docker/stack.h, postgres/db.h, holders, policies. Used by: supervisor/.
+ * May use: base, docker/stack.h, postgres/db.h, holders, policies.
  */
 #ifndef WATCH_DATABASE_H
 #define WATCH_DATABASE_H

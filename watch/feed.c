@@ -43,8 +43,7 @@ struct feed *feed_free(struct feed *feed)
     return NULL;
 }
 
-/* --- telling -----------------------------------------------------------------------------------
- */
+/* --- telling ---------------------------------------------------------------------------------- */
 
 static void tell(void *data)
 {
@@ -74,8 +73,7 @@ static void tap(struct feed *feed, const struct trace_event *event)
         feed->wrote(feed->wrote_data, event);
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static const struct observation_kind *kind_of(const char *name)
 {
@@ -141,8 +139,7 @@ void feed_forget(struct feed *feed, const char *name, const char *parameter)
     touch(feed, kind);
 }
 
-/* --- reading, restoring, listening -------------------------------------------------------------
- */
+/* --- reading, restoring, listening ------------------------------------------------------------ */
 
 const struct board *feed_board(const struct feed *feed)
 {

@@ -3,7 +3,7 @@
  * It keeps the derived observations up to date, tells the tap (the trace) of each write, and its
  * listener, once a turn of the loop at most, that something has changed. The clock is loop_now().
  *
- * May use: base, policies. Used by: watch/ and whoever steps the policies.
+ * May use: base, policies.
  */
 #ifndef WATCH_FEED_H
 #define WATCH_FEED_H

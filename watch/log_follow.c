@@ -19,8 +19,7 @@ static void retry_later(struct watch__follow *follow)
         follow->backoff_ms * 2 < BACKOFF_MAX_MS ? follow->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
 
-/* --- from the Engine ---------------------------------------------------------------------------
- */
+/* --- from the Engine -------------------------------------------------------------------------- */
 
 static void on_line(void *data, const struct docker_log_line *line)
 {
@@ -120,8 +119,7 @@ static void on_retry(void *data)
     open_log(data);
 }
 
-/* --- from the owner ----------------------------------------------------------------------------
- */
+/* --- from the owner --------------------------------------------------------------------------- */
 
 static bool runs(const struct container *container)
 {

@@ -8,7 +8,7 @@
  * The Engine ends a log at each exit of its container, even when a policy starts it again at once;
  * and the `start` event may come before that end.
  *
- * May use: base, docker. Used by: logs.c.
+ * May use: base, docker.
  */
 #ifndef WATCH_LOG_FOLLOW_H
 #define WATCH_LOG_FOLLOW_H

@@ -32,8 +32,7 @@ struct watch_logs {
     bool is_over;
 };
 
-/* --- the rates ---------------------------------------------------------------------------------
- */
+/* --- the rates -------------------------------------------------------------------------------- */
 
 /* Somebody whose log can be read is searched for it. */
 static bool is_looked_for(const struct watch_logs *watch, size_t pattern)
@@ -92,8 +91,7 @@ static void queue_publish(struct watch_logs *watch)
     loop_defer(watch->options.loop, publish, watch);
 }
 
-/* --- lines -------------------------------------------------------------------------------------
- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 static int64_t age_ms(const struct watch_logs *watch, const struct docker_log_line *line)
 {
@@ -164,8 +162,7 @@ static void on_trouble(void *data, const struct err *e)
     tell(watch, e);
 }
 
-/* --- who is followed ---------------------------------------------------------------------------
- */
+/* --- who is followed -------------------------------------------------------------------------- */
 
 static struct watch__follow *find(const struct watch_logs *watch, const char *id)
 {
@@ -253,8 +250,7 @@ void watch_logs_stack(struct watch_logs *watch, const struct stack *stack)
         timer_start(watch->tick, TICK_MS);
 }
 
-/* --- from the stream of events -----------------------------------------------------------------
- */
+/* --- from the stream of events ---------------------------------------------------------------- */
 
 void watch_logs_event(struct watch_logs *watch, const struct docker_event *event)
 {
@@ -286,8 +282,7 @@ void watch_logs_sync(struct watch_logs *watch)
         timer_start(watch->tick, TICK_MS);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct watch_logs *watch_logs_new(const struct watch_logs_options *options)
 {

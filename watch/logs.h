@@ -10,7 +10,7 @@
  * neither gaps nor repeats (docker_logs_follow). Whose logs are searched is the patterns' matter;
  * they leave the database's own out, so that the supervisor's refused probes do not count.
  *
- * May use: base, docker, patterns.h, feed.h, policies/derive.h. Used by: the daemon.
+ * May use: base, docker, patterns.h, feed.h, policies/derive.h.
  */
 #ifndef WATCH_LOGS_H
 #define WATCH_LOGS_H

@@ -16,8 +16,7 @@ enum {
     RETRY_MS = 30000,
 };
 
-/* --- its make ----------------------------------------------------------------------------------
- */
+/* --- its make --------------------------------------------------------------------------------- */
 
 static void learn(struct watch__member *m, const struct container *c)
 {
@@ -54,8 +53,7 @@ struct watch__member *watch__member_free(struct watch__member *member)
     return NULL;
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static bool is_up(const struct watch__member *m)
 {
@@ -189,8 +187,7 @@ unsigned watch__member_event(struct watch__member *member, const struct docker_e
     return MEMBER_OOM;
 }
 
-/* --- inspections -------------------------------------------------------------------------------
- */
+/* --- inspections ------------------------------------------------------------------------------ */
 
 static void take_health(struct watch__member *m, const struct container *c, int64_t now_ms)
 {
@@ -280,8 +277,7 @@ void watch__member_lost(struct watch__member *member)
     member->has_died = false;
 }
 
-/* --- what it says ------------------------------------------------------------------------------
- */
+/* --- what it says ----------------------------------------------------------------------------- */
 
 bool watch__member_is_by_hand(const struct watch__member *member)
 {

@@ -11,7 +11,7 @@
  * is inspected; an inspection waits for the Engine's lock on the container and so, unlike the list,
  * knows of a `die` that was just told (20.10 tells before it stores).
  *
- * May use: base, docker's doors. Pure: it is told the time. Used by: containers.c.
+ * May use: base, docker's doors. Pure: it is told the time.
  */
 #ifndef WATCH_MEMBER_H
 #define WATCH_MEMBER_H

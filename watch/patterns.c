@@ -38,8 +38,7 @@ struct patterns {
     pcre2_match_context *limits;
 };
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void pattern_clear(struct pattern *pattern)
 {
@@ -78,8 +77,7 @@ static struct patterns *patterns_new(void)
     return patterns;
 }
 
-/* --- reading one -------------------------------------------------------------------------------
- */
+/* --- reading one ------------------------------------------------------------------------------ */
 
 static bool read_name(const struct yaml_node *value, struct pattern *pattern,
                       struct diag_list *diags)
@@ -218,8 +216,7 @@ static bool read_pattern(const struct yaml_node *node, struct pattern *pattern,
     return fine;
 }
 
-/* --- reading all -------------------------------------------------------------------------------
- */
+/* --- reading all ------------------------------------------------------------------------------ */
 
 static size_t place_of(const struct patterns *patterns, const char *name)
 {
@@ -293,8 +290,7 @@ struct patterns *patterns_read(const struct yaml_node *list, struct diag_list *d
     return fine ? patterns : patterns_free(patterns);
 }
 
-/* --- asking ------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 size_t patterns_count(const struct patterns *patterns)
 {

@@ -15,8 +15,7 @@
  * shipped patterns are files in watch/patterns/, embedded when building and read by the very reader
  * that reads a user's.
  *
- * May use: base, docker (the stack's shape), libpcre2. Used by: logs.c and who reads the
- * configuration. Reading and matching are pure.
+ * May use: base, docker (the stack's shape), libpcre2. Reading and matching are pure.
  */
 #ifndef WATCH_PATTERNS_H
 #define WATCH_PATTERNS_H

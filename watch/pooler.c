@@ -41,8 +41,7 @@ struct watch_pooler {
 
 static void on_state(void *data, const struct err *e, const struct pooler_state *state);
 
-/* --- a member ----------------------------------------------------------------------------------
- */
+/* --- a member --------------------------------------------------------------------------------- */
 
 static void tell_trouble(struct member *member, const struct err *e)
 {
@@ -88,8 +87,7 @@ static void member_free(struct member *member)
     free(member);
 }
 
-/* --- a round -----------------------------------------------------------------------------------
- */
+/* --- a round ---------------------------------------------------------------------------------- */
 
 static bool yields(const struct watch_pooler *w)
 {
@@ -176,8 +174,7 @@ static void on_state(void *data, const struct err *e, const struct pooler_state 
         round_ends(w);
 }
 
-/* --- the stack ---------------------------------------------------------------------------------
- */
+/* --- the stack -------------------------------------------------------------------------------- */
 
 static bool same_life(const struct container *one, const struct container *other)
 {
@@ -223,8 +220,7 @@ void watch_pooler_stack(struct watch_pooler *watch, const struct stack *stack)
         timer_start(watch->next, 0);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct watch_pooler *watch_pooler_new(const struct watch_pooler_options *options)
 {

@@ -5,7 +5,7 @@
  * Slowly when nobody waits, fast while somebody does. While a run is under way nothing is told: it
  * may have paused the pooler, and then everybody waits, and should.
  *
- * May use: base, docker/stack.h, postgres/pooler.h, policies. Used by: supervisor/.
+ * May use: base, docker/stack.h, postgres/pooler.h, policies.
  */
 #ifndef WATCH_POOLER_H
 #define WATCH_POOLER_H

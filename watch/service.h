@@ -1,6 +1,6 @@
 /* A service of the stack on the board: its worst health, whether all of it runs, how often it dies.
  *
- * May use: base, policies, feed.h. Used by: containers.c.
+ * May use: base, policies, feed.h.
  */
 #ifndef WATCH_SERVICE_H
 #define WATCH_SERVICE_H

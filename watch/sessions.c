@@ -19,8 +19,7 @@ static void keep_longest(double *longest_ms, double age_s)
         *longest_ms = age_s * 1000;
 }
 
-/* --- who holds how many ------------------------------------------------------------------------
- */
+/* --- who holds how many ----------------------------------------------------------------------- */
 
 /* An idle session, in a transaction or not. */
 static void add_idle(struct watch__holding *holding, double age_s)
@@ -80,8 +79,7 @@ bool watch__idle_says_nothing(const struct stack *stack, const struct container 
     return service && (service->role == ROLE_POOLER || service->role == ROLE_DATABASE);
 }
 
-/* --- which are new -----------------------------------------------------------------------------
- */
+/* --- which are new ---------------------------------------------------------------------------- */
 
 static uint64_t key_of(const struct db_session *session)
 {

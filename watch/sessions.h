@@ -1,7 +1,7 @@
 /* What a snapshot of the database's sessions says: how many idle and for how long, who holds them,
  * which are new.
  *
- * May use: base, docker/stack.h, postgres/db.h. Pure. Used by: database.c.
+ * May use: base, docker/stack.h, postgres/db.h. Pure.
  */
 #ifndef WATCH_SESSIONS_H
 #define WATCH_SESSIONS_H

@@ -1,6 +1,6 @@
 /* A signal as people and the Engine write it, to its number.
  *
- * May use: libc. Pure. Used by: member.c.
+ * May use: libc. Pure.
  */
 #ifndef WATCH_SIGNAL_NUMBER_H
 #define WATCH_SIGNAL_NUMBER_H

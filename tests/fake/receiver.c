@@ -43,8 +43,7 @@ struct fake_receiver {
     struct buf dialogue;
 };
 
-/* --- connections -------------------------------------------------------------------------------
- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -103,8 +102,7 @@ static const char *scripted(struct fake_receiver *receiver, const char *verb, si
     return NULL;
 }
 
-/* --- HTTP --------------------------------------------------------------------------------------
- */
+/* --- HTTP ------------------------------------------------------------------------------------- */
 
 static void take_http(struct connection *c)
 {
@@ -123,8 +121,7 @@ static void take_http(struct connection *c)
     put(c, answer ? answer : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 }
 
-/* --- SMTP --------------------------------------------------------------------------------------
- */
+/* --- SMTP ------------------------------------------------------------------------------------- */
 
 static const char *default_answer(const char *line)
 {
@@ -198,8 +195,7 @@ static void take(struct connection *c)
         take_http(c);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
@@ -313,8 +309,7 @@ int fake_receiver_port(const struct fake_receiver *receiver)
     return receiver->port;
 }
 
-/* --- the script and what came ------------------------------------------------------------------
- */
+/* --- the script and what came ----------------------------------------------------------------- */
 
 void fake_receiver_says(struct fake_receiver *receiver, const char *verb, const char *answer)
 {

@@ -30,8 +30,7 @@ static void tell(const struct world *world, const struct world_container *c, con
         world->on_event(world->data, &event);
 }
 
-/* --- what happens ------------------------------------------------------------------------------
- */
+/* --- what happens ----------------------------------------------------------------------------- */
 
 void world_exit(struct world *world, struct world_container *c, int exit_code)
 {
@@ -93,8 +92,7 @@ static char *start(struct world *world, struct world_container *c)
     return fake_json(204, "");
 }
 
-/* --- what is told ------------------------------------------------------------------------------
- */
+/* --- what is told ----------------------------------------------------------------------------- */
 
 static char *labels(const struct world_container *c)
 {
@@ -146,8 +144,7 @@ static char *inspect(const struct world_container *c)
     return fake_json(200, body);
 }
 
-/* --- what is asked -----------------------------------------------------------------------------
- */
+/* --- what is asked ---------------------------------------------------------------------------- */
 
 static bool begins(const char *text, const char *with)
 {
@@ -191,8 +188,7 @@ static char *on_request(void *data, const char *request)
     return refuse(404, "No such container: it");
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void world_open(struct world *world, struct loop *loop)
 {

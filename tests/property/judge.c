@@ -19,8 +19,7 @@ void judge__finds(struct judge *judge, const struct decision *decision, const ch
                                 decision ? "; it said: " : "", decision ? decision->sentence : "");
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct judge *judge_new(const struct life_story *story, const struct policy_set *policies,
                         enum judge_fault wrong, struct judge_tally *tally)
@@ -50,8 +49,7 @@ const char *judge_verdict(const struct judge *judge)
     return judge->verdict;
 }
 
-/* --- time --------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static void follow(struct judge *judge)
 {
@@ -144,8 +142,7 @@ void judge__pass_time(struct judge *judge, int64_t at_ms)
     follow(judge);
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void observe(struct judge *judge, const struct life_event *event)
 {

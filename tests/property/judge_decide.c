@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* --- decisions ---------------------------------------------------------------------------------
- */
+/* --- decisions -------------------------------------------------------------------------------- */
 
 /* How long it has been true at the most; its own `for` and the policy's follow one another. */
 static int64_t wanted_ms(const struct life_policy *policy)
@@ -319,8 +318,7 @@ void judge_decision(struct judge *judge, const struct decision *decision, int64_
     checks[decision->kind](judge, decision, place);
 }
 
-/* --- who should have acted ---------------------------------------------------------------------
- */
+/* --- who should have acted -------------------------------------------------------------------- */
 
 /* Of two times to wait the second begins when the first is seen to be over. */
 static int64_t wanted_since_ms(const struct judge *judge, int place)

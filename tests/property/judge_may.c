@@ -1,8 +1,7 @@
 /* What is true, and what a policy may do now: answers that change nothing. See judge_private.h. */
 #include "judge_private.h"
 
-/* --- what is true ------------------------------------------------------------------------------
- */
+/* --- what is true ----------------------------------------------------------------------------- */
 
 /* What others decide in the very step in which a run is begun they saw before it. */
 bool judge__disrupted(const struct judge *judge)
@@ -35,8 +34,7 @@ bool judge__by_condition_alone(const struct life_policy *policy)
     return policy->when.which != NO_CONDITION && !policy->schedule && !policy->on_alert;
 }
 
-/* --- windows -----------------------------------------------------------------------------------
- */
+/* --- windows ---------------------------------------------------------------------------------- */
 
 static int within(const int64_t *times, int count, int64_t now_ms, int64_t span_ms)
 {
@@ -73,8 +71,7 @@ bool judge__settled(const struct judge *judge, int place)
            judge->story->policies[place].settle_s * (int64_t)SECOND_MS;
 }
 
-/* --- the ladder --------------------------------------------------------------------------------
- */
+/* --- the ladder ------------------------------------------------------------------------------- */
 
 static const struct life_rung *last_rung(const struct judge *judge, int place)
 {

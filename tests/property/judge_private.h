@@ -71,16 +71,14 @@ static inline int64_t judge__later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* --- judge.c -----------------------------------------------------------------------------------
- */
+/* --- judge.c ---------------------------------------------------------------------------------- */
 
 /* A violation; the first is kept. decision: what it is about, or NULL. */
 void judge__finds(struct judge *judge, const struct decision *decision, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void judge__pass_time(struct judge *judge, int64_t at_ms);
 
-/* --- judge_may.c: the world, and each policy by its place --------------------------------------
- */
+/* --- judge_may.c: the world, and each policy by its place ------------------------------------- */
 
 /* A disruptive run is under way: nothing that is seen counts. */
 bool judge__disrupted(const struct judge *judge);

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- the world ---------------------------------------------------------------------------------
- */
+/* --- the world -------------------------------------------------------------------------------- */
 
 const char *seen_name(enum seen seen)
 {
@@ -138,8 +137,7 @@ const struct condition_text life_conditions[CONDITIONS] = {
     {"(database.state == ready or connections.utilization < 70%)", ready_or_roomy, false},
 };
 
-/* --- policies as text --------------------------------------------------------------------------
- */
+/* --- policies as text ------------------------------------------------------------------------- */
 
 static const char *const schedules[] = {NULL, "every 20s", "every 2m", "every day 00:03",
                                         "every thursday 00:06"};
@@ -231,8 +229,7 @@ void life_yaml(const struct life_story *story, struct buf *out)
         print_policy(&story->policies[i], i, out);
 }
 
-/* --- events as a trace -------------------------------------------------------------------------
- */
+/* --- events as a trace ------------------------------------------------------------------------ */
 
 struct trace_event life_event(const struct life_story *story, struct life_clock *clock,
                               const struct life_event *event)

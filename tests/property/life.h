@@ -9,8 +9,7 @@
 #include "base/buf.h"
 #include "policies/trace.h"
 
-/* --- a world that both the engine and the judge can look at -------------------------------------
- */
+/* --- a world that both the engine and the judge can look at ----------------------------------- */
 
 enum seen { SEEN_UTILIZATION, SEEN_BLOCKED, SEEN_STATE, SEEN_A, SEEN_B, SEEN_LEAKER, SEEN_COUNT };
 
@@ -39,8 +38,7 @@ struct condition_text {
 enum { CONDITIONS = 10, NO_CONDITION = -1 };
 extern const struct condition_text life_conditions[CONDITIONS];
 
-/* --- a life ------------------------------------------------------------------------------------
- */
+/* --- a life ----------------------------------------------------------------------------------- */
 
 struct life_condition {
     int which;   /* of life_conditions; NO_CONDITION */

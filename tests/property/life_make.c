@@ -29,8 +29,7 @@ static bool chance(struct dice *dice, int percent)
 
 #define PICK(dice, array) ((array)[below((dice), (int)ARRAY_SIZE(array))])
 
-/* --- policies ----------------------------------------------------------------------------------
- */
+/* --- policies --------------------------------------------------------------------------------- */
 
 static struct life_condition make_condition(struct dice *dice, int suffix_percent)
 {
@@ -125,8 +124,7 @@ void life_policies(struct life_story *story, uint64_t seed)
             (struct budget){1 + below(&dice, 4), PICK(&dice, spans) * (int64_t)SECOND_MS};
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* Often the very millisecond that something is due at. */
 static int64_t make_gap(struct dice *dice)

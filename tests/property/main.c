@@ -33,8 +33,7 @@ struct report {
     uint64_t seed;
 };
 
-/* --- one life ----------------------------------------------------------------------------------
- */
+/* --- one life --------------------------------------------------------------------------------- */
 
 static struct life_story story_of(uint64_t seed)
 {
@@ -107,8 +106,7 @@ static void tell_failure(uint64_t seed, const struct order *order)
     write_failure(&story, order);
 }
 
-/* --- many --------------------------------------------------------------------------------------
- */
+/* --- many ------------------------------------------------------------------------------------- */
 
 static void live_some(const struct order *order, int job, struct report *report)
 {

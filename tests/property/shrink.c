@@ -28,8 +28,7 @@ static void keep_if_wrong(struct shrinking *s, const struct life_story *candidat
     s->progress = true;
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void drop_events(struct shrinking *s)
 {
@@ -47,8 +46,7 @@ static void drop_events(struct shrinking *s)
         }
 }
 
-/* --- policies ----------------------------------------------------------------------------------
- */
+/* --- policies --------------------------------------------------------------------------------- */
 
 /* Those behind it move up and change their names, which means nothing. */
 static void drop_policies(struct shrinking *s)

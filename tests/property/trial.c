@@ -28,8 +28,7 @@ struct policy_set *trial_policies(const struct life_story *story)
     return set;
 }
 
-/* --- living ------------------------------------------------------------------------------------
- */
+/* --- living ----------------------------------------------------------------------------------- */
 
 struct living {
     struct judge *judge; /* NULL: only what was decided counts */

@@ -109,8 +109,7 @@ void tell(struct owner *owner, const char *key, const char *kind, const char *se
     notify_send(owner->notify, &event);
 }
 
-/* --- waiting -----------------------------------------------------------------------------------
- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static void on_timer(void *data)
 {
@@ -139,8 +138,7 @@ void wait_end(struct waiting *waiting)
     timer_free(waiting->timer);
 }
 
-/* --- looking -----------------------------------------------------------------------------------
- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 int64_t number_of(const struct owner *owner, const char *key)
 {

@@ -4,8 +4,7 @@
 #include "base/buf.h"
 #include "tests/unit/unit.h"
 
-/* --- stacks ------------------------------------------------------------------------------------
- */
+/* --- stacks ----------------------------------------------------------------------------------- */
 
 void put(struct project *p, const char *service, int number, const char *depends, const char *state,
          const char *config, const char *host)
@@ -50,8 +49,7 @@ struct stack *build(struct project *p)
     return stack;
 }
 
-/* --- plans -------------------------------------------------------------------------------------
- */
+/* --- plans ------------------------------------------------------------------------------------ */
 
 struct playbook *playbook(const char *text)
 {
@@ -135,8 +133,7 @@ const char *skip_reason(const struct plan *plan, const char *container)
     return "";
 }
 
-/* --- through JSON ------------------------------------------------------------------------------
- */
+/* --- through JSON ----------------------------------------------------------------------------- */
 
 struct plan *through_json(const struct plan *plan)
 {

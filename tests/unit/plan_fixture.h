@@ -7,8 +7,7 @@
 
 enum { CONTAINERS_MAX = 12 };
 
-/* --- stacks ------------------------------------------------------------------------------------
- */
+/* --- stacks ----------------------------------------------------------------------------------- */
 
 struct project {
     struct container *containers[CONTAINERS_MAX];
@@ -29,8 +28,7 @@ void put_app(struct project *p, const char *service, int number, const char *dep
 /* The stack "shop"; the project is empty again. The caller owns it. */
 struct stack *build(struct project *p);
 
-/* --- plans -------------------------------------------------------------------------------------
- */
+/* --- plans ------------------------------------------------------------------------------------ */
 
 struct playbook *playbook(const char *text); /* "p"; the caller owns it */
 

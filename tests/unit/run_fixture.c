@@ -19,8 +19,7 @@ static struct playbook_set *playbooks;
 static struct timer *guard;
 static char folder[32];
 
-/* --- around each test ---------------------------------------------------------------------------
- */
+/* --- around each test ------------------------------------------------------------------------- */
 
 static void on_guard(void *data)
 {
@@ -113,8 +112,7 @@ void run_tear_down(void)
     free(path);
 }
 
-/* --- asking -------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static void on_asked(void *data, const struct err *e, int64_t run, bool joined,
                      const struct plan *plan)
@@ -254,8 +252,7 @@ void on_entry(void *data, const json_t *entry, bool last)
         runner_unfollow(runner, heard->handle);
 }
 
-/* --- other lives --------------------------------------------------------------------------------
- */
+/* --- other lives ------------------------------------------------------------------------------ */
 
 void on_resumed(void *data, bool resumed)
 {

@@ -4,7 +4,7 @@
 #ifndef TESTS_UNIT_RUN_FIXTURE_H
 #define TESTS_UNIT_RUN_FIXTURE_H
 
-#include "playbooks/run.h"
+#include "playbooks/runner.h"
 #include "tests/fake/world.h"
 #include "tests/unit/unit.h"
 
@@ -22,8 +22,7 @@ void run_set_up(void); /* begins a life without a disk; the playbooks "bounce" a
 void run_tear_down(void);
 void add_playbook(const char *name, const char *text);
 
-/* --- asking ------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 struct asked {
     bool told, joined;
@@ -60,8 +59,7 @@ struct heard {
 };
 void on_entry(void *data, const json_t *entry, bool last);
 
-/* --- other lives -------------------------------------------------------------------------------
- */
+/* --- other lives ------------------------------------------------------------------------------ */
 
 void begin_life(const char *journal_path); /* NULL: no disk */
 void end_life(void);

@@ -38,8 +38,7 @@ START_TEST(a_name_is_no_way_out_of_the_directory)
 }
 END_TEST
 
-/* --- private files ------------------------------------------------------------------------------
- */
+/* --- private files ---------------------------------------------------------------------------- */
 
 struct place {
     char folder[32];

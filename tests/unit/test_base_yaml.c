@@ -269,8 +269,7 @@ START_TEST(syntax_errors_are_found_at_their_place)
 }
 END_TEST
 
-/* --- readers -----------------------------------------------------------------------------------
- */
+/* --- readers ---------------------------------------------------------------------------------- */
 
 static const struct yaml_node *only(const struct parsed *p)
 {

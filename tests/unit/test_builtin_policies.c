@@ -60,8 +60,7 @@ START_TEST(a_healthy_stack_is_left_alone)
 }
 END_TEST
 
-/* --- leaks -------------------------------------------------------------------------------------
- */
+/* --- leaks ------------------------------------------------------------------------------------ */
 
 /* (a) Cleaning holds it: nobody is refused, nothing is restarted. */
 START_TEST(a_slow_leak_is_cleaned_before_anybody_is_refused)
@@ -202,8 +201,7 @@ START_TEST(hard_work_is_no_leak)
 }
 END_TEST
 
-/* --- exhaustion --------------------------------------------------------------------------------
- */
+/* --- exhaustion ------------------------------------------------------------------------------- */
 
 /* (c) Many at once, and none of them clearly the one: the ordered recovery, once. */
 START_TEST(sudden_exhaustion_by_many_is_recovered_in_order)
@@ -274,8 +272,7 @@ START_TEST(a_moment_of_exhaustion_is_none)
 }
 END_TEST
 
-/* --- the database ------------------------------------------------------------------------------
- */
+/* --- the database ----------------------------------------------------------------------------- */
 
 static void database_dies(struct world *world, const char *state)
 {
@@ -374,8 +371,7 @@ START_TEST(a_database_that_replays_its_log_for_long_is_told_of_and_nothing_else)
 }
 END_TEST
 
-/* --- health ------------------------------------------------------------------------------------
- */
+/* --- health ----------------------------------------------------------------------------------- */
 
 START_TEST(a_sick_service_is_restarted_alone)
 {
@@ -452,8 +448,7 @@ START_TEST(while_the_database_is_the_cause_no_app_is_restarted)
 }
 END_TEST
 
-/* --- the rest ----------------------------------------------------------------------------------
- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 START_TEST(just_below_the_thresholds_nothing_happens)
 {

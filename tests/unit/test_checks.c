@@ -9,8 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-/* --- a server on loopback ----------------------------------------------------------------------
- */
+/* --- a server on loopback --------------------------------------------------------------------- */
 
 struct server {
     uv_tcp_t listener; /* first: a handle of it is the server */
@@ -108,8 +107,7 @@ static void server_close(struct server *server)
         uv_close((uv_handle_t *)&server->listener, NULL);
 }
 
-/* --- the scene ---------------------------------------------------------------------------------
- */
+/* --- the scene -------------------------------------------------------------------------------- */
 
 struct scene {
     struct loop *loop;
@@ -232,8 +230,7 @@ static bool problem_has(const struct scene *s, const char *part)
 
 #define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"status\":\"ok\"}"
 
-/* --- by HTTP -----------------------------------------------------------------------------------
- */
+/* --- by HTTP ---------------------------------------------------------------------------------- */
 
 START_TEST(an_answer_passes)
 {
@@ -351,8 +348,7 @@ START_TEST(nobody_there_fails)
 }
 END_TEST
 
-/* --- counting ----------------------------------------------------------------------------------
- */
+/* --- counting --------------------------------------------------------------------------------- */
 
 START_TEST(it_takes_failures_in_a_row)
 {
@@ -377,8 +373,7 @@ START_TEST(it_takes_failures_in_a_row)
 }
 END_TEST
 
-/* --- names of the stack ------------------------------------------------------------------------
- */
+/* --- names of the stack ----------------------------------------------------------------------- */
 
 static void give_model(struct scene *s, const char *state_name, const char *address)
 {
@@ -430,8 +425,7 @@ START_TEST(a_service_that_does_not_run_fails)
 }
 END_TEST
 
-/* --- by TCP ------------------------------------------------------------------------------------
- */
+/* --- by TCP ----------------------------------------------------------------------------------- */
 
 START_TEST(a_connection_that_stands_passes)
 {
@@ -455,8 +449,7 @@ START_TEST(a_connection_that_is_closed_at_once_fails)
 }
 END_TEST
 
-/* --- by a command ------------------------------------------------------------------------------
- */
+/* --- by a command ----------------------------------------------------------------------------- */
 
 START_TEST(a_commands_exit_code_is_the_verdict)
 {
@@ -571,8 +564,7 @@ START_TEST(checks_may_be_given_up_at_any_time)
 }
 END_TEST
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 START_TEST(checks_are_read)
 {

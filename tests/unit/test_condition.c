@@ -78,8 +78,7 @@ static void word(struct board *board, const char *name, int64_t at_ms, const cha
     ck_assert_msg(board_set_word(board, name, at_ms, value, &e) == 0, "%s", e.text);
 }
 
-/* --- errors ------------------------------------------------------------------------------------
- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 START_TEST(an_unknown_name_is_told_with_the_one_that_was_meant)
 {
@@ -172,8 +171,7 @@ START_TEST(nesting_and_length_have_an_end)
 }
 END_TEST
 
-/* --- outcomes ----------------------------------------------------------------------------------
- */
+/* --- outcomes --------------------------------------------------------------------------------- */
 
 START_TEST(units_are_what_people_write)
 {
@@ -423,8 +421,7 @@ START_TEST(what_was_measured_before_the_cut_is_unknown)
 }
 END_TEST
 
-/* --- explaining --------------------------------------------------------------------------------
- */
+/* --- explaining ------------------------------------------------------------------------------- */
 
 static void assert_explained(const struct board *board, const char *text, const char *expected)
 {

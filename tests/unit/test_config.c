@@ -50,8 +50,7 @@ static const struct stack_override *override_of(const struct config *config, con
     return NULL;
 }
 
-/* --- what it says ------------------------------------------------------------------------------
- */
+/* --- what it says ----------------------------------------------------------------------------- */
 
 static void assert_defaults(const struct config *config)
 {
@@ -214,8 +213,7 @@ START_TEST(a_policy_of_ones_own_is_before_or_in_place_of_the_built_in)
 }
 END_TEST
 
-/* --- what is wrong with it ---------------------------------------------------------------------
- */
+/* --- what is wrong with it -------------------------------------------------------------------- */
 
 static const struct {
     const char *text;
@@ -305,8 +303,7 @@ START_TEST(all_errors_come_at_once)
 }
 END_TEST
 
-/* --- passwords ---------------------------------------------------------------------------------
- */
+/* --- passwords -------------------------------------------------------------------------------- */
 
 START_TEST(a_password_in_the_file_is_refused)
 {
@@ -353,8 +350,7 @@ START_TEST(what_only_looks_like_a_password_is_taken)
 }
 END_TEST
 
-/* --- files -------------------------------------------------------------------------------------
- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static void assert_unreadable(const char *path, const char *words)
 {

@@ -9,8 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- the address --------------------------------------------------------------------------------
- */
+/* --- the address ------------------------------------------------------------------------------ */
 
 START_TEST(only_the_loopback_is_listened_on)
 {
@@ -63,8 +62,7 @@ START_TEST(a_port_in_use_is_a_conflict)
 }
 END_TEST
 
-/* --- the token ----------------------------------------------------------------------------------
- */
+/* --- the token -------------------------------------------------------------------------------- */
 
 /* A file of that content and mode; its path, which the caller frees. */
 static char *token_file(const char *content, mode_t mode)
@@ -118,8 +116,7 @@ START_TEST(a_token_that_is_none_is_refused_with_the_command_that_mends_it)
 }
 END_TEST
 
-/* --- who may pass -------------------------------------------------------------------------------
- */
+/* --- who may pass ----------------------------------------------------------------------------- */
 
 static const char token[] = "0123456789abcdef";
 

@@ -163,8 +163,7 @@ START_TEST(root_and_our_own_user_are_privileged)
 }
 END_TEST
 
-/* --- the reception ------------------------------------------------------------------------------
- */
+/* --- the reception ---------------------------------------------------------------------------- */
 
 struct taken {
     int fds[PLACES];

@@ -6,8 +6,7 @@
 #include "policies/moment.h"
 #include "unit.h"
 
-/* --- settling and waiting ----------------------------------------------------------------------
- */
+/* --- settling and waiting --------------------------------------------------------------------- */
 
 START_TEST(nothing_is_done_until_it_has_settled)
 {
@@ -60,8 +59,7 @@ START_TEST(what_is_not_known_triggers_nothing)
 }
 END_TEST
 
-/* --- the ladder --------------------------------------------------------------------------------
- */
+/* --- the ladder ------------------------------------------------------------------------------- */
 
 START_TEST(the_first_rung_helps)
 {
@@ -103,8 +101,7 @@ START_TEST(each_rung_is_tried_only_after_the_one_before_has_failed)
 }
 END_TEST
 
-/* --- what could not be begun -------------------------------------------------------------------
- */
+/* --- what could not be begun ------------------------------------------------------------------ */
 
 START_TEST(a_run_that_could_not_be_begun_is_tried_again_for_half_a_minute)
 {
@@ -289,8 +286,7 @@ START_TEST(a_verification_may_ask_for_time)
 }
 END_TEST
 
-/* --- after it helped ---------------------------------------------------------------------------
- */
+/* --- after it helped -------------------------------------------------------------------------- */
 
 START_TEST(what_does_not_help_for_long_leads_to_the_next_rung)
 {
@@ -380,8 +376,7 @@ START_TEST(what_goes_away_before_the_next_rung_can_run_is_over)
 }
 END_TEST
 
-/* --- budgets -----------------------------------------------------------------------------------
- */
+/* --- budgets ---------------------------------------------------------------------------------- */
 
 START_TEST(a_spent_budget_calls_a_person_once)
 {
@@ -443,8 +438,7 @@ START_TEST(the_recoveries_of_all_policies_have_one_budget)
 }
 END_TEST
 
-/* --- a person was called -----------------------------------------------------------------------
- */
+/* --- a person was called ---------------------------------------------------------------------- */
 
 START_TEST(proof_of_health_arms_it_again)
 {
@@ -493,8 +487,7 @@ START_TEST(a_run_that_a_person_aborts_is_not_followed_by_another)
 }
 END_TEST
 
-/* --- settings ----------------------------------------------------------------------------------
- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 #define LEAKER                                                                                     \
     FULL "  ladder:\n"                                                                             \
@@ -577,8 +570,7 @@ START_TEST(a_ladder_that_cannot_be_climbed_calls_a_person)
 }
 END_TEST
 
-/* --- showing -----------------------------------------------------------------------------------
- */
+/* --- showing ---------------------------------------------------------------------------------- */
 
 START_TEST(the_engine_shows_where_everybody_stands)
 {

@@ -6,8 +6,7 @@
 #include "policies/moment.h"
 #include "unit.h"
 
-/* --- modes -------------------------------------------------------------------------------------
- */
+/* --- modes ------------------------------------------------------------------------------------ */
 
 START_TEST(ask_waits_for_an_answer_at_every_rung)
 {
@@ -144,8 +143,7 @@ START_TEST(off_is_silent)
 }
 END_TEST
 
-/* --- a pause -----------------------------------------------------------------------------------
- */
+/* --- a pause ---------------------------------------------------------------------------------- */
 
 START_TEST(a_pause_holds_everything_and_ends_by_itself)
 {
@@ -213,8 +211,7 @@ START_TEST(nobody_is_told_anything_while_paused)
 }
 END_TEST
 
-/* --- time of day -------------------------------------------------------------------------------
- */
+/* --- time of day ------------------------------------------------------------------------------ */
 
 START_TEST(outside_its_hours_nothing_is_begun)
 {
@@ -289,8 +286,7 @@ START_TEST(a_schedule_that_has_to_wait_for_long_is_missed)
 }
 END_TEST
 
-/* --- alerts ------------------------------------------------------------------------------------
- */
+/* --- alerts ----------------------------------------------------------------------------------- */
 
 START_TEST(an_alert_triggers_once_however_often_it_is_told)
 {
@@ -342,8 +338,7 @@ START_TEST(a_policy_without_a_ladder_notifies_once_an_incident)
 }
 END_TEST
 
-/* --- one at a time -----------------------------------------------------------------------------
- */
+/* --- one at a time ---------------------------------------------------------------------------- */
 
 #define TWO                                                                                        \
     "- {name: a, when: connections.blocked > 5, settle: 0, ladder: [{run: first, within: 20s}]}\n" \

@@ -17,8 +17,7 @@
 
 static const char utilization[] = "connections.utilization";
 
-/* --- within a boot -----------------------------------------------------------------------------
- */
+/* --- within a boot ---------------------------------------------------------------------------- */
 
 /* A life of 200 s through every state, with a restart of 0 ms at `restart_ms` (negative: none). */
 static char *life_with_restart(const char *yaml, int64_t restart_ms)
@@ -150,8 +149,7 @@ START_TEST(an_approval_of_an_earlier_version_is_one_without_a_question)
 }
 END_TEST
 
-/* --- across a boot -----------------------------------------------------------------------------
- */
+/* --- across a boot ---------------------------------------------------------------------------- */
 
 START_TEST(after_a_boot_everything_settles_and_budgets_stay_spent)
 {
@@ -226,8 +224,7 @@ START_TEST(a_run_under_way_at_the_boot_is_still_waited_for)
 }
 END_TEST
 
-/* --- with other policies -----------------------------------------------------------------------
- */
+/* --- with other policies ---------------------------------------------------------------------- */
 
 /* An engine that lives on under `after`, from the state it had under `before`. */
 struct change {
@@ -433,8 +430,7 @@ START_TEST(who_is_switched_off_climbs_no_further)
 }
 END_TEST
 
-/* --- what is no saved state --------------------------------------------------------------------
- */
+/* --- what is no saved state ------------------------------------------------------------------- */
 
 START_TEST(what_is_no_saved_state_leaves_the_engine_as_it_was)
 {

@@ -28,8 +28,7 @@ static void used(struct board *board, int64_t at_ms, double number)
     ck_assert_int_eq(board_set_number(board, "connections.used", at_ms, number, NULL), 0);
 }
 
-/* --- growth ------------------------------------------------------------------------------------
- */
+/* --- growth ----------------------------------------------------------------------------------- */
 
 START_TEST(growth_is_the_median_slope)
 {
@@ -106,8 +105,7 @@ START_TEST(five_refusals_in_thirty_seconds_are_ten_a_minute)
 }
 END_TEST
 
-/* --- who holds it ------------------------------------------------------------------------------
- */
+/* --- who holds it ----------------------------------------------------------------------------- */
 
 START_TEST(who_leaks_is_never_a_guess)
 {
@@ -177,8 +175,7 @@ START_TEST(the_leaker_of_a_board_is_who_has_idled_for_long)
 }
 END_TEST
 
-/* --- a whole board -----------------------------------------------------------------------------
- */
+/* --- a whole board ---------------------------------------------------------------------------- */
 
 START_TEST(utilization_growth_and_time_left_follow_from_used)
 {

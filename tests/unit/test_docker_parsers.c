@@ -130,8 +130,7 @@ START_TEST(certificates_turn_tls_on)
 }
 END_TEST
 
-/* --- versions, paths, errors --------------------------------------------------------------------
- */
+/* --- versions, paths, errors ------------------------------------------------------------------ */
 
 START_TEST(versions_are_read)
 {
@@ -231,8 +230,7 @@ START_TEST(foreign_text_becomes_one_tame_line)
 }
 END_TEST
 
-/* --- frames -------------------------------------------------------------------------------------
- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 struct pieces {
     struct buf out, err;

@@ -315,8 +315,7 @@ START_TEST(a_proc_that_shows_the_server_alone)
 }
 END_TEST
 
-/* --- several network namespaces ----------------------------------------------------------------
- */
+/* --- several network namespaces --------------------------------------------------------------- */
 
 /* Leaves for a network namespace of its own that has a loopback; false without the right to. */
 static bool leave(void)
@@ -491,8 +490,7 @@ START_TEST(a_namespace_that_nobody_shows)
 }
 END_TEST
 
-/* --- the operation -----------------------------------------------------------------------------
- */
+/* --- the operation ---------------------------------------------------------------------------- */
 
 struct answer {
     int calls;

@@ -50,8 +50,7 @@ static struct journal *open_fine(const char *where)
     return journal;
 }
 
-/* --- asking, and running the loop until the answer ---------------------------------------------
- */
+/* --- asking, and running the loop until the answer -------------------------------------------- */
 
 struct answer {
     bool told;
@@ -230,8 +229,7 @@ static void assert_two_runs(struct journal *journal)
     unit_assert_has(e.text, "no run 3");
 }
 
-/* --- in memory and on disk ---------------------------------------------------------------------
- */
+/* --- in memory and on disk -------------------------------------------------------------------- */
 
 START_TEST(in_memory_it_answers_the_same)
 {
@@ -341,8 +339,7 @@ START_TEST(the_end_of_a_run_that_the_disk_does_not_have_is_no_success)
 }
 END_TEST
 
-/* --- a disk that fails -------------------------------------------------------------------------
- */
+/* --- a disk that fails ------------------------------------------------------------------------ */
 
 static void assert_lives_in_memory(struct journal *journal, const char *words)
 {
@@ -714,8 +711,7 @@ START_TEST(a_disk_that_does_not_answer_is_waited_for_no_longer_than_the_patience
 }
 END_TEST
 
-/* --- damage ------------------------------------------------------------------------------------
- */
+/* --- damage ----------------------------------------------------------------------------------- */
 
 static void damage(const char *sql)
 {

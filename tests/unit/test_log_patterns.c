@@ -126,8 +126,7 @@ START_TEST(real_clients_are_understood)
 }
 END_TEST
 
-/* --- what is in the sources of clients that are not at hand ------------------------------------
- */
+/* --- what is in the sources of clients that are not at hand ----------------------------------- */
 
 static const struct {
     const char *pattern, *line;
@@ -231,8 +230,7 @@ START_TEST(what_only_looks_alike_is_left_alone)
 }
 END_TEST
 
-/* --- a user's own ------------------------------------------------------------------------------
- */
+/* --- a user's own ----------------------------------------------------------------------------- */
 
 static struct stack_service service(const char *name, enum stack_role role)
 {
@@ -318,8 +316,7 @@ START_TEST(an_expression_that_explodes_is_given_up)
 }
 END_TEST
 
-/* --- complaints --------------------------------------------------------------------------------
- */
+/* --- complaints ------------------------------------------------------------------------------- */
 
 static void expect_complaint(const char *text, const char *complaint)
 {

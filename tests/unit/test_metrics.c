@@ -84,8 +84,7 @@ START_TEST(runs_and_decisions_are_counted)
 }
 END_TEST
 
-/* --- observations -------------------------------------------------------------------------------
- */
+/* --- observations ----------------------------------------------------------------------------- */
 
 START_TEST(each_observation_is_in_base_units)
 {
@@ -187,8 +186,7 @@ START_TEST(every_kind_has_a_documented_name_of_its_own)
 }
 END_TEST
 
-/* --- the page -----------------------------------------------------------------------------------
- */
+/* --- the page --------------------------------------------------------------------------------- */
 
 #define EVIL "<script>alert(1)</script>\"'&"
 #define TAME "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;"

@@ -31,8 +31,7 @@ static struct notify_event an_event(void)
                                  .at_wall_ms = INT64_C(1795473000123)};
 }
 
-/* --- the body and its forms --------------------------------------------------------------------
- */
+/* --- the body and its forms ------------------------------------------------------------------- */
 
 START_TEST(the_json_form_is_as_documented)
 {
@@ -170,8 +169,7 @@ START_TEST(a_subject_that_looks_encoded_is_encoded)
 }
 END_TEST
 
-/* --- the queue ---------------------------------------------------------------------------------
- */
+/* --- the queue -------------------------------------------------------------------------------- */
 
 static struct notify__item *item_of(int64_t order, enum notify__severity severity)
 {
@@ -217,8 +215,7 @@ START_TEST(a_full_queue_gives_up_the_least)
 }
 END_TEST
 
-/* --- what was told -----------------------------------------------------------------------------
- */
+/* --- what was told ---------------------------------------------------------------------------- */
 
 static void add(struct notify__told *told, const char *key, const char *what,
                 enum notify__severity severity)

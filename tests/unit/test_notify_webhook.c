@@ -47,8 +47,7 @@ static void assert_body(const struct scene *s, size_t index, const char *path, c
     ck_assert_str_eq(json_text_at(body, path, "(missing)"), text);
 }
 
-/* --- what is sent ------------------------------------------------------------------------------
- */
+/* --- what is sent ----------------------------------------------------------------------------- */
 
 START_TEST(an_event_is_posted_as_json)
 {
@@ -155,8 +154,7 @@ START_TEST(the_path_of_the_alertmanagers_api_may_be_given)
 }
 END_TEST
 
-/* --- who is told what --------------------------------------------------------------------------
- */
+/* --- who is told what ------------------------------------------------------------------------- */
 
 START_TEST(the_same_of_an_incident_is_told_once)
 {
@@ -243,8 +241,7 @@ START_TEST(only_who_was_told_hears_that_it_is_over)
 }
 END_TEST
 
-/* --- what is not taken -------------------------------------------------------------------------
- */
+/* --- what is not taken ------------------------------------------------------------------------ */
 
 START_TEST(a_receiver_that_is_down_gets_all_of_it_in_order_later)
 {
@@ -437,8 +434,7 @@ START_TEST(who_does_not_answer_is_given_up)
 }
 END_TEST
 
-/* --- a new configuration -----------------------------------------------------------------------
- */
+/* --- a new configuration ---------------------------------------------------------------------- */
 
 static void configure(struct scene *s, const char *yaml)
 {
@@ -565,8 +561,7 @@ START_TEST(rows_that_are_none_or_too_old_are_forgotten)
 }
 END_TEST
 
-/* --- a test ------------------------------------------------------------------------------------
- */
+/* --- a test ----------------------------------------------------------------------------------- */
 
 struct tried {
     int times;

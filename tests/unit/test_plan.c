@@ -2,8 +2,7 @@
 #include "tests/unit/plan_fixture.h"
 #include "tests/unit/unit.h"
 
-/* --- order -------------------------------------------------------------------------------------
- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 START_TEST(apps_stop_against_the_dependencies_and_start_along_them)
 {
@@ -186,8 +185,7 @@ START_TEST(a_step_that_has_nothing_to_do_keeps_the_order_of_its_neighbours)
 }
 END_TEST
 
-/* --- what is stopped is started ----------------------------------------------------------------
- */
+/* --- what is stopped is started --------------------------------------------------------------- */
 
 START_TEST(a_playbook_that_never_starts_is_completed)
 {
@@ -249,8 +247,7 @@ START_TEST(a_stop_is_made_once)
 }
 END_TEST
 
-/* --- what is left alone ------------------------------------------------------------------------
- */
+/* --- what is left alone ----------------------------------------------------------------------- */
 
 START_TEST(what_is_left_alone_has_a_reason)
 {
@@ -352,8 +349,7 @@ START_TEST(a_playbook_that_starts_no_database_leaves_it_down)
 }
 END_TEST
 
-/* --- refusals ----------------------------------------------------------------------------------
- */
+/* --- refusals --------------------------------------------------------------------------------- */
 
 START_TEST(a_database_that_would_vanish_is_refused)
 {
@@ -395,8 +391,7 @@ START_TEST(a_service_that_is_not_there_is_named_with_its_line)
 }
 END_TEST
 
-/* --- times and signals -------------------------------------------------------------------------
- */
+/* --- times and signals ------------------------------------------------------------------------ */
 
 START_TEST(a_stop_has_the_time_its_container_asks_for)
 {
@@ -497,8 +492,7 @@ START_TEST(failures_that_may_be_passed_over_are_marked)
 }
 END_TEST
 
-/* --- what is held off --------------------------------------------------------------------------
- */
+/* --- what is held off ------------------------------------------------------------------------- */
 
 static void put_bouncer(struct project *p, int number, const char *state)
 {

@@ -2,8 +2,7 @@
 #include "tests/unit/plan_fixture.h"
 #include "tests/unit/unit.h"
 
-/* --- the selection -----------------------------------------------------------------------------
- */
+/* --- the selection ---------------------------------------------------------------------------- */
 
 static void put_three_workers(struct project *p)
 {

@@ -2,8 +2,7 @@
 #include "tests/unit/plan_fixture.h"
 #include "tests/unit/unit.h"
 
-/* --- identity ----------------------------------------------------------------------------------
- */
+/* --- identity --------------------------------------------------------------------------------- */
 
 static void put_three(struct project *p, const char *state_of_b)
 {
@@ -51,8 +50,7 @@ START_TEST(the_order_in_which_the_engine_lists_is_of_no_account)
 }
 END_TEST
 
-/* --- through JSON ------------------------------------------------------------------------------
- */
+/* --- through JSON ----------------------------------------------------------------------------- */
 
 START_TEST(a_stored_plan_is_the_same_plan)
 {
@@ -144,8 +142,7 @@ START_TEST(a_damaged_plan_is_refused)
 }
 END_TEST
 
-/* --- sentences ---------------------------------------------------------------------------------
- */
+/* --- sentences -------------------------------------------------------------------------------- */
 
 /* Whom a clean is limited to is part of what is shown before it is done. */
 START_TEST(a_cleans_sentence_says_whom_it_means)

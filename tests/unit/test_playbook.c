@@ -52,8 +52,7 @@ static void assert_names(char **names, const char *expected)
     buf_free(&all);
 }
 
-/* --- forms -------------------------------------------------------------------------------------
- */
+/* --- forms ------------------------------------------------------------------------------------ */
 
 START_TEST(a_list_of_steps_is_a_playbook)
 {
@@ -194,8 +193,7 @@ START_TEST(verify_with_everything)
 }
 END_TEST
 
-/* --- complaints --------------------------------------------------------------------------------
- */
+/* --- complaints ------------------------------------------------------------------------------- */
 
 static const char who_wanted[] =
     "1:9: stop: expected apps, database, all, selected, a service or a list of services\n";
@@ -366,8 +364,7 @@ START_TEST(all_complaints_come_at_once)
 }
 END_TEST
 
-/* --- built-in ones and sets --------------------------------------------------------------------
- */
+/* --- built-in ones and sets ------------------------------------------------------------------- */
 
 START_TEST(the_built_in_ones_load)
 {
@@ -420,8 +417,7 @@ START_TEST(a_users_own_takes_the_place_of_a_built_in_one)
 }
 END_TEST
 
-/* --- through JSON ------------------------------------------------------------------------------
- */
+/* --- through JSON ----------------------------------------------------------------------------- */
 
 static struct playbook *through_json(const struct playbook *p)
 {
@@ -506,8 +502,7 @@ START_TEST(a_source_that_is_none_is_refused)
 }
 END_TEST
 
-/* --- other clean settings ----------------------------------------------------------------------
- */
+/* --- other clean settings --------------------------------------------------------------------- */
 
 static struct playbook *with_clean(const char *text, const char *settings, struct err *e)
 {
@@ -595,8 +590,7 @@ START_TEST(settings_that_make_no_sense_are_refused)
 }
 END_TEST
 
-/* --- whom a run means --------------------------------------------------------------------------
- */
+/* --- whom a run means ------------------------------------------------------------------------- */
 
 START_TEST(options_select_containers_and_services)
 {

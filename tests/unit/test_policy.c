@@ -45,8 +45,7 @@ static void expect_errors(const char *yaml, const char *expected)
     policy_set_free(set);
 }
 
-/* --- what is taken -----------------------------------------------------------------------------
- */
+/* --- what is taken ---------------------------------------------------------------------------- */
 
 START_TEST(everything_that_can_be_said_is_read)
 {
@@ -137,8 +136,7 @@ START_TEST(what_is_off_needs_nothing_else)
 }
 END_TEST
 
-/* --- what is refused ---------------------------------------------------------------------------
- */
+/* --- what is refused -------------------------------------------------------------------------- */
 
 START_TEST(all_errors_are_told_at_once_each_at_its_place)
 {
@@ -216,8 +214,7 @@ START_TEST(a_ladder_has_an_end)
 }
 END_TEST
 
-/* --- sets --------------------------------------------------------------------------------------
- */
+/* --- sets ------------------------------------------------------------------------------------- */
 
 START_TEST(ones_own_come_first_and_replace_those_of_the_same_name)
 {

@@ -268,8 +268,7 @@ START_TEST(what_does_not_fit_is_refused_and_not_cut)
 }
 END_TEST
 
-/* --- the pooler's console ----------------------------------------------------------------------
- */
+/* --- the pooler's console --------------------------------------------------------------------- */
 
 #define AT_9 "'Networks':{'shop_default':{'IPAddress':'172.18.0.9'}}"
 

@@ -5,8 +5,7 @@
 
 #include <stdio.h>
 
-/* --- the ordinary ------------------------------------------------------------------------------
- */
+/* --- the ordinary ----------------------------------------------------------------------------- */
 
 START_TEST(a_run_does_what_the_plan_says_and_tells_of_it)
 {
@@ -108,8 +107,7 @@ START_TEST(without_a_disk_it_runs_all_the_same)
 }
 END_TEST
 
-/* --- starts that fail --------------------------------------------------------------------------
- */
+/* --- starts that fail ------------------------------------------------------------------------- */
 
 START_TEST(a_start_that_fails_for_a_while_is_tried_again)
 {
@@ -283,8 +281,7 @@ START_TEST(a_container_that_was_removed_is_named)
 }
 END_TEST
 
-/* --- verifying ---------------------------------------------------------------------------------
- */
+/* --- verifying -------------------------------------------------------------------------------- */
 
 START_TEST(what_does_not_get_healthy_fails_the_run_and_runs)
 {
@@ -326,8 +323,7 @@ START_TEST(verify_waits_until_it_holds_for_long_enough)
 }
 END_TEST
 
-/* --- abort -------------------------------------------------------------------------------------
- */
+/* --- abort ------------------------------------------------------------------------------------ */
 
 START_TEST(an_abort_during_a_stop_starts_again_what_was_stopped)
 {
@@ -353,8 +349,7 @@ START_TEST(an_abort_during_a_stop_starts_again_what_was_stopped)
 }
 END_TEST
 
-/* --- a supervisor that ends ---------------------------------------------------------------------
- */
+/* --- a supervisor that ends ------------------------------------------------------------------- */
 
 START_TEST(a_supervisor_that_ends_takes_no_more_requests)
 {
@@ -404,8 +399,7 @@ START_TEST(a_request_beside_a_run_that_is_left_to_the_next_life_does_not_join_it
 }
 END_TEST
 
-/* --- an engine that comes and goes -------------------------------------------------------------
- */
+/* --- an engine that comes and goes ------------------------------------------------------------ */
 
 static void on_engine_back(void *data)
 {

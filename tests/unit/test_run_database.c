@@ -5,8 +5,7 @@
 
 #include <signal.h>
 
-/* --- a database that starts up -----------------------------------------------------------------
- */
+/* --- a database that starts up ---------------------------------------------------------------- */
 
 #define STARTING "SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
 
@@ -121,8 +120,7 @@ START_TEST(a_server_that_replays_is_given_more_time_while_it_gets_on)
 }
 END_TEST
 
-/* --- a database that answers -------------------------------------------------------------------
- */
+/* --- a database that answers ------------------------------------------------------------------ */
 
 static struct pg pg;
 
@@ -357,8 +355,7 @@ START_TEST(a_database_that_does_not_answer_fails_its_steps_in_seconds)
 }
 END_TEST
 
-/* --- a run that is carried on -------------------------------------------------------------------
- */
+/* --- a run that is carried on ----------------------------------------------------------------- */
 
 /* A life that has begun a run and not one of its actions, and another that does them all and knows
  * no address yet, as a command's process knows none. The caller owns the record. */

@@ -6,8 +6,7 @@
 
 #include <sqlite3.h>
 
-/* --- other lives -------------------------------------------------------------------------------
- */
+/* --- other lives ------------------------------------------------------------------------------ */
 
 START_TEST(a_daemon_that_ends_lets_a_stop_end_and_the_next_carries_on)
 {
@@ -274,8 +273,7 @@ START_TEST(who_named_another_plan_does_not_join_what_is_carried_on)
 }
 END_TEST
 
-/* --- beside another supervisor ------------------------------------------------------------------
- */
+/* --- beside another supervisor ---------------------------------------------------------------- */
 
 /* As another supervisor's run does; gives what is closed at its end, or -1 where one is at work. */
 static int lock_stack(void)
@@ -397,8 +395,7 @@ START_TEST(who_aborts_a_run_that_waits_waits_no_longer)
 }
 END_TEST
 
-/* --- left until it is asked for -----------------------------------------------------------------
- */
+/* --- left until it is asked for --------------------------------------------------------------- */
 
 /* What a command's process does: an unfinished run is found, and left alone until it is asked for.
  */

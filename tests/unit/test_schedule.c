@@ -93,8 +93,7 @@ START_TEST(a_schedule_that_is_none_is_told_where)
 }
 END_TEST
 
-/* --- time windows ------------------------------------------------------------------------------
- */
+/* --- time windows ----------------------------------------------------------------------------- */
 
 static struct time_windows windows_of(const char *yaml)
 {

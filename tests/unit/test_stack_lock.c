@@ -45,8 +45,7 @@ static int take(const char *database, struct err *e)
     return take_of(database, "shop", e);
 }
 
-/* --- a holder in a process of its own ----------------------------------------------------------
- */
+/* --- a holder in a process of its own --------------------------------------------------------- */
 
 struct holder {
     pid_t pid;
@@ -99,8 +98,7 @@ static bool is_root(void)
     return geteuid() == 0; /* else nobody else can be become */
 }
 
-/* --- the tests ---------------------------------------------------------------------------------
- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 START_TEST(a_stack_is_one_supervisors_at_a_time)
 {

@@ -100,8 +100,7 @@ START_TEST(empty_lines_and_comments_are_passed_over)
 }
 END_TEST
 
-/* --- replaying ---------------------------------------------------------------------------------
- */
+/* --- replaying -------------------------------------------------------------------------------- */
 
 static void count(void *data, const struct decision *decision, const struct moment *now)
 {

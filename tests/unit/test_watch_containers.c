@@ -37,8 +37,7 @@ struct scene {
     int changes, barriers;
 };
 
-/* --- the Engine --------------------------------------------------------------------------------
- */
+/* --- the Engine ------------------------------------------------------------------------------- */
 
 static json_t *body_of(const struct box *box)
 {
@@ -102,8 +101,7 @@ static char *answer(void *data, const char *request, size_t *ret_len, enum fake_
     return answered;
 }
 
-/* --- the scene ---------------------------------------------------------------------------------
- */
+/* --- the scene -------------------------------------------------------------------------------- */
 
 static bool is_ours(void *data, const char *container)
 {
@@ -297,8 +295,7 @@ static double running(const struct scene *s, const char *service)
     return number(s, "service.running", service);
 }
 
-/* --- what the model says -----------------------------------------------------------------------
- */
+/* --- what the model says ---------------------------------------------------------------------- */
 
 START_TEST(each_service_is_as_well_as_its_worst_container)
 {
@@ -356,8 +353,7 @@ START_TEST(a_service_that_is_no_more_is_forgotten)
 }
 END_TEST
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 START_TEST(an_unhealthy_event_is_told_in_the_same_turn)
 {
@@ -457,8 +453,7 @@ START_TEST(an_answer_that_an_event_has_overtaken_does_not_count)
 }
 END_TEST
 
-/* --- by hand and by us -------------------------------------------------------------------------
- */
+/* --- by hand and by us ------------------------------------------------------------------------ */
 
 START_TEST(a_service_stopped_by_hand_is_unknown_until_it_is_started)
 {
@@ -540,8 +535,7 @@ START_TEST(what_a_run_of_ours_does_is_no_trouble_but_what_it_leaves_is)
 }
 END_TEST
 
-/* --- the stream is lost ------------------------------------------------------------------------
- */
+/* --- the stream is lost ----------------------------------------------------------------------- */
 
 START_TEST(a_lost_stream_makes_all_unknown_until_the_next_model)
 {
@@ -598,8 +592,7 @@ START_TEST(an_engine_that_comes_back_from_a_crash_is_nobodys_hand)
 }
 END_TEST
 
-/* --- another life of the daemon ----------------------------------------------------------------
- */
+/* --- another life of the daemon --------------------------------------------------------------- */
 
 START_TEST(what_was_stopped_by_hand_is_known_in_the_next_life)
 {

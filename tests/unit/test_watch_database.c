@@ -27,8 +27,7 @@ struct scene {
 
 static struct scene s;
 
-/* --- the watch's questions ---------------------------------------------------------------------
- */
+/* --- the watch's questions -------------------------------------------------------------------- */
 
 static struct db *database(void *data)
 {
@@ -70,8 +69,7 @@ static void on_wrote(void *data, const struct trace_event *event)
     s.told += event->kind == TRACE_OBSERVE && strcmp(event->name, "database.state") == 0;
 }
 
-/* --- the scene ---------------------------------------------------------------------------------
- */
+/* --- the scene -------------------------------------------------------------------------------- */
 
 static void set_up(void)
 {
@@ -230,8 +228,7 @@ static void crowd_come(struct crowd *crowd, int count)
     }
 }
 
-/* --- a server that is well ---------------------------------------------------------------------
- */
+/* --- a server that is well -------------------------------------------------------------------- */
 
 START_TEST(a_calm_server)
 {
@@ -310,8 +307,7 @@ START_TEST(without_the_right_to_look_only_numbers_are_told)
 }
 END_TEST
 
-/* --- pace --------------------------------------------------------------------------------------
- */
+/* --- pace ------------------------------------------------------------------------------------- */
 
 START_TEST(more_than_half_of_the_slots_make_it_look_often)
 {
@@ -393,8 +389,7 @@ START_TEST(a_database_that_is_not_known_yet)
 }
 END_TEST
 
-/* --- trouble -----------------------------------------------------------------------------------
- */
+/* --- trouble ---------------------------------------------------------------------------------- */
 
 static void on_lifeline(void *data, bool open, const struct err *e)
 {
@@ -581,8 +576,7 @@ START_TEST(what_a_login_meets_is_told_when_it_changes)
 }
 END_TEST
 
-/* --- who holds them ----------------------------------------------------------------------------
- */
+/* --- who holds them --------------------------------------------------------------------------- */
 
 static void begin_transactions(const struct crowd *crowd, int count)
 {

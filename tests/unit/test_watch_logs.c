@@ -148,8 +148,7 @@ static void scene_close(struct scene *s)
     buf_free(&s->told);
 }
 
-/* --- waiting -----------------------------------------------------------------------------------
- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static void turn(struct scene *s, int ms)
 {
@@ -192,8 +191,7 @@ static bool is_following(const struct scene *s, const char *name, const char *st
     return false;
 }
 
-/* --- the Engine --------------------------------------------------------------------------------
- */
+/* --- the Engine ------------------------------------------------------------------------------- */
 
 static void add_line(struct buf *out, int64_t time_ns, const char *text)
 {
@@ -221,8 +219,7 @@ static void event(struct scene *s, const char *action, const char *id)
     watch_logs_event(s->watch, &(struct docker_event){.action = action, .id = id, .name = "app"});
 }
 
-/* --- counting ----------------------------------------------------------------------------------
- */
+/* --- counting --------------------------------------------------------------------------------- */
 
 START_TEST(matching_lines_are_counted_and_told)
 {
@@ -409,8 +406,7 @@ START_TEST(a_clock_that_is_set_back_blinds_no_pattern)
 }
 END_TEST
 
-/* --- comings and goings ------------------------------------------------------------------------
- */
+/* --- comings and goings ----------------------------------------------------------------------- */
 
 START_TEST(a_restart_is_followed_whichever_news_comes_first)
 {
@@ -539,8 +535,7 @@ START_TEST(who_leaves_the_stack_is_let_go_and_who_joins_is_followed)
 }
 END_TEST
 
-/* --- trouble -----------------------------------------------------------------------------------
- */
+/* --- trouble ---------------------------------------------------------------------------------- */
 
 START_TEST(a_log_that_cannot_be_read_is_told_once_and_unknown)
 {

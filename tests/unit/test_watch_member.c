@@ -107,8 +107,7 @@ static int inspected(struct scene *s, const struct make *make)
 static const struct make healthy = {.health = "healthy"};
 static const struct make always = {.health = "healthy", .policy = "always"};
 
-/* --- health ------------------------------------------------------------------------------------
- */
+/* --- health ----------------------------------------------------------------------------------- */
 
 START_TEST(health_is_what_the_engine_says)
 {
@@ -174,8 +173,7 @@ START_TEST(a_paused_one_says_nothing_until_its_next_check)
 }
 END_TEST
 
-/* --- deaths ------------------------------------------------------------------------------------
- */
+/* --- deaths ----------------------------------------------------------------------------------- */
 
 START_TEST(a_crash_is_a_death_and_trouble)
 {
@@ -252,8 +250,7 @@ START_TEST(a_job_that_fails_the_next_time_is_trouble)
 }
 END_TEST
 
-/* --- by hand -----------------------------------------------------------------------------------
- */
+/* --- by hand ---------------------------------------------------------------------------------- */
 
 START_TEST(stopped_by_hand_is_no_trouble_until_it_is_started)
 {
@@ -405,8 +402,7 @@ START_TEST(a_label_cannot_hide_a_stop_nor_make_one)
 }
 END_TEST
 
-/* --- by us -------------------------------------------------------------------------------------
- */
+/* --- by us ------------------------------------------------------------------------------------ */
 
 START_TEST(what_we_stop_is_no_trouble_while_we_are_at_it)
 {
@@ -440,8 +436,7 @@ START_TEST(what_we_left_down_is_trouble)
 }
 END_TEST
 
-/* --- at first sight, and after a gap -----------------------------------------------------------
- */
+/* --- at first sight, and after a gap ---------------------------------------------------------- */
 
 static int found(const struct make *make)
 {
@@ -516,8 +511,7 @@ START_TEST(a_container_that_cannot_be_inspected)
 }
 END_TEST
 
-/* --- signals -----------------------------------------------------------------------------------
- */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 START_TEST(signals_by_number_and_name)
 {

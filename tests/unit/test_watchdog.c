@@ -10,8 +10,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-/* --- the judgement ------------------------------------------------------------------------------
- */
+/* --- the judgement ---------------------------------------------------------------------------- */
 
 static const char *judge(int64_t late_ms, int64_t busy_ms, bool at_work)
 {
@@ -42,8 +41,7 @@ START_TEST(a_stuck_disk_is_not_unless_a_run_is_under_way)
 }
 END_TEST
 
-/* --- what the manager hears ---------------------------------------------------------------------
- */
+/* --- what the manager hears ------------------------------------------------------------------- */
 
 struct manager {
     int fd;

@@ -12,8 +12,7 @@ enum { TICK_MS = 1000, CALM_MS = 15000, PRESSED_MS = 2000, CHECK_MS = 5000, CHEC
 
 static const double pressed_from = 0.5; /* of the usable slots: the watcher samples often */
 
-/* --- telling the policies ----------------------------------------------------------------------
- */
+/* --- telling the policies --------------------------------------------------------------------- */
 
 static const char *full_name(const char *name, const char *of,
                              char out[static OBSERVATION_NAME_MAX])
@@ -43,8 +42,7 @@ static void set_health(struct world *world, struct app *app, const char *health)
     say_word(world, "service.health", app->name, health);
 }
 
-/* --- slots -------------------------------------------------------------------------------------
- */
+/* --- slots ------------------------------------------------------------------------------------ */
 
 int world_used(const struct world *world)
 {
@@ -89,8 +87,7 @@ static int held(const struct world *world, int app, bool leaked)
     return count;
 }
 
-/* --- apps --------------------------------------------------------------------------------------
- */
+/* --- apps ------------------------------------------------------------------------------------- */
 
 static void work(struct world *world, int place)
 {
@@ -137,8 +134,7 @@ static void restart(struct world *world, int place)
         app->leaks = 0;
 }
 
-/* --- sampling ----------------------------------------------------------------------------------
- */
+/* --- sampling --------------------------------------------------------------------------------- */
 
 static double rate(const struct world *world)
 {
@@ -209,8 +205,7 @@ static void sample(struct world *world)
     world->sample_ms = world->now_ms + (!ready || used > pressed_from ? PRESSED_MS : CALM_MS);
 }
 
-/* --- runs --------------------------------------------------------------------------------------
- */
+/* --- runs ------------------------------------------------------------------------------------- */
 
 static bool named(const char *names, const char *name)
 {
@@ -307,8 +302,7 @@ static void look_for_run(struct world *world)
     world->run_ends_ms = world->now_ms + (gentle ? 1000 : whole ? 12000 : 5000);
 }
 
-/* --- time --------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static void tick(struct world *world)
 {

@@ -24,8 +24,8 @@
  *
  * May use: base, docker, postgres, holders, and the rest of playbooks/.
  */
-#ifndef PLAYBOOKS_RUN_H
-#define PLAYBOOKS_RUN_H
+#ifndef PLAYBOOKS_RUNNER_H
+#define PLAYBOOKS_RUNNER_H
 
 #include "docker/stack.h"
 #include "holders/holders.h"
@@ -58,8 +58,7 @@ struct runner *runner_free(struct runner *runner);
 void runner_configure(struct runner *runner, const struct playbook_set *playbooks,
                       const struct stack_selector *selector);
 
-/* --- asking ------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 struct run_request {
     const char *playbook;
@@ -85,8 +84,7 @@ void runner_start(struct runner *runner, const struct run_request *request, runn
 /* ERR_NOT_FOUND when that run is not under way. */
 int runner_abort(struct runner *runner, int64_t run, const char *requester, struct err *e);
 
-/* --- watching ----------------------------------------------------------------------------------
- */
+/* --- watching --------------------------------------------------------------------------------- */
 
 /* The summary of the run that is under way (control API: "run summary"), or of the one that was
  * left ("interrupted"), or NULL. The caller owns it. */
@@ -127,8 +125,7 @@ int runner_aim(struct runner *runner, const struct container *database, struct e
 /* A run is at work that may stop, start or restart this container (by name). */
 bool runner_works_on(const struct runner *runner, const char *container);
 
-/* --- the world ---------------------------------------------------------------------------------
- */
+/* --- the world -------------------------------------------------------------------------------- */
 
 /* The owner of the docker_watch passes everything on. */
 void runner_docker_event(struct runner *runner, const struct docker_event *event);
