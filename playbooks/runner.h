@@ -12,9 +12,9 @@
  *  - An action starts when all it stands behind is settled. Its intent is in the journal before,
  *    its result after.
  *  - A failure of an action that may not fail, an abort, and a run found to be older than an hour
- *    at a start turn the run: it **winds up**. From then on only what is owed is done (starts, and the waits that
- *    keep their order); the rest is skipped, waits for anything else are given up, and a stop that
- *    is under way is let end.
+ *    at a start turn the run: it **winds up**. From then on only what is owed is done (starts, and
+ *    the waits that keep their order); the rest is skipped, waits for anything else are given up,
+ *    and a stop that is under way is let end.
  *  - Settling looks at the real world: every container that the run stopped must be up. One that
  *    is not is started once more; if that fails too it is named in `left_stopped`.
  *  - One run a stack, too, whatever supervisor it is of (stack_lock.h): a request beside another's
