@@ -173,8 +173,7 @@ op_id docker_inspect(struct docker *docker, const char *id, int64_t deadline_ms,
                               "docker: inspect %s", name);
 }
 
-/* --- changes: start, restart, kill, unpause, and the stop
- * ------------------------------------------ */
+/* --- changes: start, restart, kill, unpause, and the stop ------------------------------------- */
 
 struct change_call {
     struct docker__call call;
@@ -341,8 +340,7 @@ op_id docker_stop(struct docker *docker, const char *id, const char *signal, int
                               name);
 }
 
-/* --- wait
- * ------------------------------------------------------------------------------------------ */
+/* --- wait ------------------------------------------------------------------------------------- */
 
 struct wait_call {
     struct docker__call call;

@@ -312,8 +312,7 @@ struct container *docker__container_from_summary(const struct docker_summary *su
     return c;
 }
 
-/* --- life and questions
- * --------------------------------------------------------------------------- */
+/* --- life and questions ----------------------------------------------------------------------- */
 
 struct container *container_ref(struct container *container)
 {

@@ -33,8 +33,7 @@ static struct exec_call *exec_of(struct docker__call *call)
     return (struct exec_call *)call; /* its first member */
 }
 
-/* --- 3: the exit code
- * ----------------------------------------------------------------------------- */
+/* --- 3: the exit code ------------------------------------------------------------------------- */
 
 /* The command could not be run at all: runc says so in the command's own output. */
 static bool could_not_run(const struct exec_call *exec)
@@ -93,8 +92,7 @@ static void ask_code(void *data)
                          on_code);
 }
 
-/* --- 2: the output
- * -------------------------------------------------------------------------------- */
+/* --- 2: the output ---------------------------------------------------------------------------- */
 
 static bool on_output(void *data, bool is_stderr, const char *bytes, size_t len, bool is_begin,
                       bool is_end)
@@ -146,8 +144,7 @@ static void start_command(struct exec_call *exec)
                          on_end);
 }
 
-/* --- 1: the command
- * -------------------------------------------------------------------------------- */
+/* --- 1: the command --------------------------------------------------------------------------- */
 
 static void on_created(struct docker__call *call, const struct docker__answer *answer,
                        const struct err *e)

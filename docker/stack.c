@@ -111,8 +111,7 @@ static int check_selector(const struct builder *b, struct err *e)
     return 0;
 }
 
-/* --- roles
- * ----------------------------------------------------------------------------------------- */
+/* --- roles ------------------------------------------------------------------------------------ */
 
 /* What configuration, label and image say; only the label of a database makes one here, the rest
  * is weighed by rank. */
@@ -200,8 +199,7 @@ static int assign_roles(struct builder *b, struct err *e)
     return 0;
 }
 
-/* --- dependencies
- * ------------------------------------------------------------------------------------ */
+/* --- dependencies ----------------------------------------------------------------------------- */
 
 static void take_label(struct stack_service *service, const char *label)
 {
@@ -344,8 +342,7 @@ static int assign_dependencies(struct builder *b, struct err *e)
     return code;
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------------ */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 int stack_build(const char *project, struct container *const *containers, size_t count,
                 const struct stack_selector *selector, const struct stack_file *file,

@@ -52,8 +52,7 @@ struct loader {
     struct stack *stack;
 };
 
-/* --- the end
- * ------------------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void on_drop(struct op *op)
 {
@@ -101,8 +100,7 @@ static void note(struct loader *loader, char *text)
     *MEM_PUSH(loader->notes, loader->note_count) = text;
 }
 
-/* --- build
- * ---------------------------------------------------------------------------------------------- */
+/* --- build ------------------------------------------------------------------------------------ */
 
 static void build(struct loader *loader, const struct stack_file *file)
 {
@@ -117,8 +115,7 @@ static void build(struct loader *loader, const struct stack_file *file)
     op_end(&loader->op, NULL);
 }
 
-/* --- the compose files
- * ----------------------------------------------------------------------------------- */
+/* --- the compose files ------------------------------------------------------------------------ */
 
 static void on_files(void *data, const struct file *files, size_t count)
 {
@@ -143,8 +140,7 @@ static void read_files(struct loader *loader)
         loader->files = files_read(loader->op.loop, paths, count, on_files, loader);
 }
 
-/* --- the project
- * ------------------------------------------------------------------------------------------ */
+/* --- the project ------------------------------------------------------------------------------ */
 
 static void choose(struct loader *loader)
 {
@@ -166,8 +162,7 @@ static void choose(struct loader *loader)
     read_files(loader);
 }
 
-/* --- inspections
- * ------------------------------------------------------------------------------------------- */
+/* --- inspections ------------------------------------------------------------------------------ */
 
 static bool is_of_one_container(const struct err *e)
 {

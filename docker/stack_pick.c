@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-/* --- a selector of our own
- * -------------------------------------------------------------------------- */
+/* --- a selector of our own -------------------------------------------------------------------- */
 
 struct stack__choice {
     struct stack_selector selector;
@@ -61,8 +60,7 @@ const struct stack_selector *stack__choice_selector(const struct stack__choice *
     return &choice->selector;
 }
 
-/* --- the project
- * -------------------------------------------------------------------------------------- */
+/* --- the project ------------------------------------------------------------------------------ */
 
 /* What the configuration calls the database is one. */
 static bool is_configured_database(const struct stack__choice *choice, const char *service)
@@ -175,8 +173,7 @@ int stack__choose_project(const struct stack__choice *choice, struct container *
     return code;
 }
 
-/* --- the compose files
- * ------------------------------------------------------------------------------------ */
+/* --- the compose files ------------------------------------------------------------------------ */
 
 static bool is_configured(const struct stack__choice *choice, const char *service)
 {

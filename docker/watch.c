@@ -64,8 +64,7 @@ struct docker_watch {
 static void connect_stream(void *data);
 static void work(void *data);
 
-/* --- the end of a connection
- * ---------------------------------------------------------------------- */
+/* --- the end of a connection ------------------------------------------------------------------ */
 
 static void hang_up(struct docker_watch *watch)
 {
@@ -130,8 +129,7 @@ static void on_end(void *data, const struct docker__answer *answer)
     queue_work(watch);
 }
 
-/* --- work: outside of curl; after every call of the asker the watch may be over
- * ------------------- */
+/* --- work: outside of curl; after every call of the asker the watch may be over --------------- */
 
 static void give(struct docker_watch *watch, const struct docker_event *event)
 {
@@ -218,8 +216,7 @@ static void work(void *data)
         lose(watch, &watch->failure);
 }
 
-/* --- connecting
- * -------------------------------------------------------------------------------------- */
+/* --- connecting ------------------------------------------------------------------------------- */
 
 static bool is_podman(const struct docker_watch *watch)
 {
@@ -293,8 +290,7 @@ static void connect_stream(void *data)
     watch->ping = docker_ping(watch->docker, PING_DEADLINE_MS, on_pong, watch);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct docker_watch *docker_watch_new(struct docker *docker, const struct docker_watch_class *class,
                                       void *data)

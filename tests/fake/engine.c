@@ -86,8 +86,7 @@ static void send_bytes(struct connection *c, const char *bytes, size_t len)
     uv_write(&write->request, (uv_stream_t *)&c->pipe, &buffer, 1, on_written);
 }
 
-/* --- connections
- * ----------------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -146,8 +145,7 @@ static void give_reply(void *data)
         take_requests(c);
 }
 
-/* --- answering
- * ------------------------------------------------------------------------------------- */
+/* --- answering -------------------------------------------------------------------------------- */
 
 static void answer_ping(struct connection *c)
 {
@@ -270,8 +268,7 @@ static void on_connection(uv_stream_t *listener, int status)
     uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 }
 
-/* --- life
- * -------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void on_listener_closed(uv_handle_t *handle)
 {
@@ -356,8 +353,7 @@ void fake_engine_set_server(struct fake_engine *engine, const char *server)
     snprintf(engine->server, sizeof engine->server, "%s", server);
 }
 
-/* --- the script
- * ---------------------------------------------------------------------------------------- */
+/* --- the script ------------------------------------------------------------------------------- */
 
 static struct reply *add_reply(struct fake_engine *engine, const char *route)
 {

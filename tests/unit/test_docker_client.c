@@ -130,8 +130,7 @@ static bool contains(const char *text, const char *part)
     return text && strstr(text, part);
 }
 
-/* --- negotiation
- * ---------------------------------------------------------------------------------- */
+/* --- negotiation ------------------------------------------------------------------------------ */
 
 static void expect_version(const char *engine, const char *used)
 {
@@ -269,8 +268,7 @@ START_TEST(who_answers_without_a_version_is_no_engine)
 }
 END_TEST
 
-/* --- the calls
- * ---------------------------------------------------------------------------------------- */
+/* --- the calls -------------------------------------------------------------------------------- */
 
 START_TEST(a_list_names_the_containers_and_asks_for_all_of_the_labels)
 {
@@ -479,8 +477,7 @@ START_TEST(a_conflict_keeps_the_engines_words)
 }
 END_TEST
 
-/* --- logs and exec
- * ------------------------------------------------------------------------------------- */
+/* --- logs and exec ---------------------------------------------------------------------------- */
 
 START_TEST(logs_are_taken_out_of_their_frames)
 {
@@ -619,8 +616,7 @@ START_TEST(a_command_that_runs_on_ends_at_its_deadline)
 }
 END_TEST
 
-/* --- what goes wrong below HTTP
- * ---------------------------------------------------------------------------- */
+/* --- what goes wrong below HTTP --------------------------------------------------------------- */
 
 START_TEST(no_engine_is_told_with_the_next_step)
 {

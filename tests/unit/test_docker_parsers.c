@@ -311,8 +311,7 @@ START_TEST(what_is_not_framed_is_told)
 }
 END_TEST
 
-/* --- log lines
- * ------------------------------------------------------------------------------------ */
+/* --- log lines -------------------------------------------------------------------------------- */
 
 static void add_frame(struct buf *stream, char number, const char *text)
 {
@@ -404,8 +403,7 @@ START_TEST(of_too_long_a_log_the_newest_lines_stay)
 }
 END_TEST
 
-/* --- the log as it comes
- * ------------------------------------------------------------------------------------ */
+/* --- the log as it comes ---------------------------------------------------------------------- */
 
 /* "text|" for each line, "2:text|" for stderr. */
 static bool write_down(void *data, const struct docker_log_line *line)
@@ -476,8 +474,7 @@ START_TEST(a_line_beyond_the_limit_is_cut)
 }
 END_TEST
 
-/* --- events
- * ----------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static bool parse_event(const char *text, struct docker__event_line *line)
 {

@@ -205,8 +205,7 @@ START_TEST(is_not_ended_for_being_idle)
 }
 END_TEST
 
-/* --- questions
- * --------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 struct answers {
     int lifeline, other, failed, wanted;
@@ -378,8 +377,7 @@ START_TEST(freed_while_the_back_door_runs)
 }
 END_TEST
 
-/* --- two slots
- * --------------------------------------------------------------------------- */
+/* --- two slots -------------------------------------------------------------------------------- */
 
 static void on_probe(void *data, const struct db_probe *probe)
 {

@@ -47,8 +47,7 @@ static struct db_clean_report *select_one(const char *more, const struct db_clea
     return db_clean_select(activity_of(json_pack("[o]", session(1, more)), ""), rules);
 }
 
-/* --- a snapshot
- * -------------------------------------------------------------------------- */
+/* --- a snapshot ------------------------------------------------------------------------------- */
 
 START_TEST(snapshot)
 {
@@ -139,8 +138,7 @@ START_TEST(utilization_without_ordinary_slots)
 }
 END_TEST
 
-/* --- whom
- * -------------------------------------------------------------------------------- */
+/* --- whom ------------------------------------------------------------------------------------- */
 
 /* DB_CLEAN_DEFAULTS as an initialiser of static data. */
 #define DEFAULTS                                                                                   \
@@ -274,8 +272,7 @@ START_TEST(order_and_limit)
 }
 END_TEST
 
-/* --- what is said
- * ------------------------------------------------------------------------ */
+/* --- what is said ----------------------------------------------------------------------------- */
 
 START_TEST(reasons)
 {

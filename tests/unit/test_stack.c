@@ -109,8 +109,7 @@ static bool has_note(const struct stack *stack, const char *words)
     return false;
 }
 
-/* --- the label
- * ------------------------------------------------------------------------------------ */
+/* --- the label -------------------------------------------------------------------------------- */
 
 static void expect_label(const char *value, const char *expected)
 {
@@ -142,8 +141,7 @@ START_TEST(what_makes_no_sense_in_the_label_is_left_out)
 }
 END_TEST
 
-/* --- the compose file
- * ------------------------------------------------------------------------------- */
+/* --- the compose file ------------------------------------------------------------------------- */
 
 static struct stack_file *parse_file(const char *text)
 {
@@ -213,8 +211,7 @@ START_TEST(a_file_that_is_none_says_where)
 }
 END_TEST
 
-/* --- building
- * --------------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 START_TEST(services_replicas_and_oneoffs_are_sorted_out)
 {
@@ -416,8 +413,7 @@ START_TEST(a_database_that_is_not_there_is_refused)
 }
 END_TEST
 
-/* --- roles
- * ---------------------------------------------------------------------------------------------- */
+/* --- roles ------------------------------------------------------------------------------------ */
 
 static enum stack_role role_of(const char *image, const char *labels, const char *config)
 {
@@ -548,8 +544,7 @@ START_TEST(a_recreated_container_is_there_once)
 }
 END_TEST
 
-/* --- looking up and showing
- * ---------------------------------------------------------------------------------- */
+/* --- looking up and showing ------------------------------------------------------------------- */
 
 static void give_address(struct container *c, const char *address)
 {
@@ -839,8 +834,7 @@ START_TEST(a_loading_can_be_given_up_at_any_stage)
 }
 END_TEST
 
-/* --- compose files on disk
- * ------------------------------------------------------------------------------------------- */
+/* --- compose files on disk -------------------------------------------------------------------- */
 
 static void write_file(const char *folder, const char *name, const char *text)
 {
