@@ -111,7 +111,8 @@ def test_what_only_the_playbook_says_stays_in_force(lab, leaking, supervisor, wa
     supervisor.start()
     told = supervisor.json("clean", *way, "--application", "backend", "--application", "worker")
     report = told if way == ["--dry-run"] else report_of(supervisor.json("run", "1"))
-    assert by_application(report["ended"]) == {"backend": 6}
+    assert by_application(report["ended"])["backend"] == 6
+    assert {one["state"] for one in report["ended"]} == {"idle"}
 
 
 RULES = {
