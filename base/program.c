@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,7 +18,8 @@ enum {
     REPORT_FD = 3, /* in the new process, behind its stdio */
     NOT_RUN = 127, /* its exit code then, as a shell's */
     FDS_MAX = 1 << 16,
-    LOST_MAX = 64, /* killed and not dead yet: what hangs must have an end somewhere */
+    LOST_MAX = 64,       /* killed and not dead yet: what hangs must have an end somewhere */
+    LOST_OF_ONE_MAX = 2, /* of one command, which must not use up what others may need */
 };
 
 struct program {
@@ -27,6 +29,7 @@ struct program {
     pid_t pid;         /* not reaped yet, so the number is its own */
     int report;        /* the end to read of the pipe; -1: read to its end, it has begun */
     int error;         /* what was read there: it could not be run */
+    char *command;     /* its words, to know it again */
     bool is_lost;      /* killed, and nobody's any more */
     program_fn done;
     void *data;
@@ -118,6 +121,7 @@ static void program_free(struct program *program)
     *at = program->next;
     if (program->report >= 0)
         close(program->report);
+    free(program->command);
     uv_close((uv_handle_t *)&program->child, on_closed);
 }
 
@@ -208,19 +212,33 @@ static pid_t make_process(const struct program_options *options, int report)
     return pid;
 }
 
-static bool may_begin(struct loop *loop)
+static char *command_of(const char *const *argv)
 {
-    size_t lost = 0;
-    for (const struct program *program = *loop_programs(loop); program; program = program->next)
+    char *command = mem_strdup("");
+    for (; *argv; argv++) {
+        char *longer = mem_printf("%s%s\n", command, *argv);
+        free(command);
+        command = longer;
+    }
+    return command;
+}
+
+static bool may_begin(struct loop *loop, const char *command)
+{
+    int lost = 0;
+    int of_this = 0;
+    for (const struct program *program = *loop_programs(loop); program; program = program->next) {
         lost += program->is_lost;
-    return lost < LOST_MAX;
+        of_this += program->is_lost && strcmp(program->command, command) == 0;
+    }
+    return lost < LOST_MAX && of_this < LOST_OF_ONE_MAX;
 }
 
 /* Whether there is a process; *ret_error if not. */
 static bool begin(struct program *program, const struct program_options *options, int *ret_error)
 {
     int report[2];
-    *ret_error = may_begin(program->loop) ? 0 : EUSERS;
+    *ret_error = may_begin(program->loop, program->command) ? 0 : EUSERS;
     if (*ret_error == 0 && pipe2(report, O_CLOEXEC | O_NONBLOCK) != 0)
         *ret_error = errno;
     if (*ret_error != 0)
@@ -239,6 +257,7 @@ struct program *program_start(struct loop *loop, const struct program_options *o
     struct program *program = mem_new(sizeof *program);
     program->loop = loop;
     program->report = -1;
+    program->command = command_of(options->argv);
     program->done = done;
     program->data = data;
     program->child.data = program;
@@ -254,6 +273,6 @@ struct program *program_start(struct loop *loop, const struct program_options *o
 
 const char *program_problem(int error)
 {
-    return error == EUSERS ? "too many that were killed have not ended yet"
+    return error == EUSERS ? "former ones were killed and have not ended yet"
                            : uv_strerror(uv_translate_sys_error(error));
 }

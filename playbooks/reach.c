@@ -62,24 +62,6 @@ static void add_database(struct buf *out, const struct container *container)
     conninfo__add(out, "dbname", conninfo__env(container, "POSTGRES_DB", superuser_of(container)));
 }
 
-/* As configured. Keywords that do not say where are led to the container, whose address another
- * start may change; of a key that stands twice libpq takes the later one. */
-static void add_configured(struct buf *out, const struct container *container,
-                           const struct reach_options *options)
-{
-    bool is_uri = conninfo__is_uri(options->connect);
-    if (container && !is_uri && !db_conninfo_has_host(options->connect) &&
-        add_address(out, container)) {
-        add_database(out, container);
-        buf_puts(out, " ");
-    }
-    buf_puts(out, options->connect);
-    if (options->passfile && is_uri)
-        conninfo__add_to_uri(out, "passfile", options->passfile);
-    else if (options->passfile)
-        conninfo__add(out, "passfile", options->passfile);
-}
-
 /* Where one has an address and another not, the setting helps; one that does not run has none. */
 static int refuse_addressless(const struct container *container, struct err *e)
 {
@@ -93,6 +75,28 @@ static int refuse_addressless(const struct container *container, struct err *e)
         err_hint(e, "docker start %s, or supervisorctl recover", container->name);
     }
     return -(int)ERR_NOT_FOUND;
+}
+
+/* As configured. Keywords that do not say where are led to the container, whose address another
+ * start may change; of a key that stands twice libpq takes the later one. While that container does
+ * not run they lead nowhere: libpq would take them to a PostgreSQL of this machine's own. */
+static int add_configured(struct buf *out, const struct container *container,
+                          const struct reach_options *options, struct err *e)
+{
+    bool is_uri = conninfo__is_uri(options->connect);
+    bool is_led = container && !is_uri && !db_conninfo_has_host(options->connect);
+    if (is_led && add_address(out, container)) {
+        add_database(out, container);
+        buf_puts(out, " ");
+    } else if (is_led && (!container_is_up(container) || container->is_partial)) {
+        return refuse_addressless(container, e);
+    }
+    buf_puts(out, options->connect);
+    if (options->passfile && is_uri)
+        conninfo__add_to_uri(out, "passfile", options->passfile);
+    else if (options->passfile)
+        conninfo__add(out, "passfile", options->passfile);
+    return 0;
 }
 
 static int add_found(struct buf *out, const struct container *container,
@@ -114,12 +118,9 @@ char *reach_conninfo(const struct container *container, const struct reach_optio
                      struct err *e)
 {
     struct buf out;
-    int status = 0;
     buf_init(&out, CONNINFO_MAX);
-    if (options->connect)
-        add_configured(&out, container, options);
-    else
-        status = add_found(&out, container, options, e);
+    int status = options->connect ? add_configured(&out, container, options, e)
+                                  : add_found(&out, container, options, e);
     out.overflowed |= status != 0;
     char *conninfo = conninfo__take(&out);
     if (!conninfo && status == 0)

@@ -69,6 +69,7 @@ static void action_free(struct action_run *a)
     timer_free(a->again);
     pooler_free(a->pooler);
     free(a->gate);
+    free(a->unreached_at);
     if (a->class->free_work)
         a->class->free_work(a);
     else

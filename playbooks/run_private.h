@@ -55,6 +55,7 @@ struct action_run {
     void (*with_database)(struct action_run *a, struct db *db); /* see step_with_database */
     void (*without_database)(struct action_run *a, const struct err *e);
     struct err unreached;  /* what the probe said, while it is looked whether the database moved */
+    char *unreached_at;    /* and where it asked */
     struct gate *gate;     /* see step_pass_gate */
     struct pooler *pooler; /* see step_with_pooler */
     void (*with_pooler)(struct action_run *a, struct pooler *pooler);

@@ -48,9 +48,8 @@ static void on_looked_again(void *data, const struct err *e, struct stack *stack
     struct err failure;
     if (!step_landed(a))
         return;
-    CLEANUP_FREE char *before = mem_strdup(db_where(reach_db(reach)));
     bool moved = !e && run_aim(a->run, stack, &failure) == 0 &&
-                 strcmp(before, db_where(reach_db(reach))) != 0;
+                 strcmp(a->unreached_at, db_where(reach_db(reach))) != 0;
     if (moved)
         step_begins(a, db_probe(reach_db(reach), PROBE_MS, on_probed_again, a));
     else
@@ -78,6 +77,7 @@ static void on_probed(void *data, const struct db_probe *probe)
     if (!step_landed(a) || with_database(a, probe))
         return;
     a->unreached = probe->why;
+    mem_replace(&a->unreached_at, db_where(reach_db(runner_reach(a->run->runner))));
     step_begins(a, run_load_stack(a->run, LOAD_MS, on_looked_again, a));
 }
 

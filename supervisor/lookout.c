@@ -19,6 +19,7 @@ struct lookout {
     struct stack *stack;                 /* the newest model, or NULL */
     struct watch_containers *containers; /* all NULL until what was remembered is there */
     struct watch_database *database;
+    struct first_answer first; /* of that, also behind a reload */
     struct watch_logs *logs;
     struct watch_pooler *pooler;
     struct watch_checks *checks; /* NULL also where none are configured */
@@ -84,8 +85,8 @@ static void on_database_met(void *data, enum db_state state, const struct db_pro
         log_err(LOG_LEVEL_WARNING, "nobody can log in to the database", &probe->why);
     else if (state == DB_STARTING && probe->state == DB_REFUSED)
         log_err(LOG_LEVEL_INFO,
-                "the database has not answered since its container started; until it does it is "
-                "taken for one that is starting",
+                "the database has not answered since its container started, as far as is known; "
+                "until it does it is taken for one that is starting",
                 &probe->why);
 }
 
@@ -106,6 +107,7 @@ static struct watch_database *open_database(struct lookout *lookout)
         .loop = lookout->options.loop,
         .feed = lookout->options.feed,
         .holders = lookout->options.holders,
+        .first = &lookout->first,
         .database = the_database,
         .stopped_by_hand = database_is_stopped_by_hand,
         .yields = is_run_under_way,
@@ -377,6 +379,7 @@ struct lookout *lookout_free(struct lookout *lookout)
     if (lookout->recalling)
         return NULL;
     json_decref(lookout->saved);
+    first_answer_clear(&lookout->first);
     free(lookout);
     return NULL;
 }

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "policies/derive.h"
 #include "policies/moment.h"
-#include "watch/first_answer.h"
 #include "watch/sessions.h"
 
 #include <string.h>
@@ -37,7 +36,6 @@ struct watch_database {
     int64_t pressed_until_ms;
     struct rate refused, opened;
     struct watch__seen seen;
-    struct watch__first_answer first;
 };
 
 static int64_t now_of(const struct watch_database *w)
@@ -176,11 +174,11 @@ static enum db_state state_met(struct watch_database *w, const struct db_probe *
     const struct stack *stack = stack_of(w);
     const struct stack_service *database = stack ? stack->database : NULL;
     bool has_container = database && database->container_count > 0;
-    watch__first_answer_look(&w->first, has_container ? database->containers[0] : NULL,
-                             has_answered(probe));
+    first_answer_look(w->options.first, has_container ? database->containers[0] : NULL,
+                      has_answered(probe));
     if (is_down(w))
         return probe->state == DB_UNREACHABLE ? DB_REFUSED : probe->state;
-    bool gets_ready = probe->state == DB_REFUSED && watch__first_answer_is_due(&w->first);
+    bool gets_ready = probe->state == DB_REFUSED && first_answer_is_due(w->options.first);
     return gets_ready ? DB_STARTING : probe->state;
 }
 
@@ -309,7 +307,6 @@ static void tell_activity(struct watch_database *w, const struct holders *holder
 static void end(struct watch_database *w)
 {
     watch__seen_clear(&w->seen);
-    watch__first_answer_clear(&w->first);
     free(w);
 }
 

@@ -24,6 +24,7 @@
 #include "holders/holders.h"
 #include "postgres/db.h"
 #include "watch/feed.h"
+#include "watch/first_answer.h"
 
 struct watch_database;
 
@@ -31,6 +32,7 @@ struct watch_database_options {
     struct loop *loop;
     struct feed *feed;             /* lives longer than the watch */
     struct holders_cache *holders; /* lives longer than the watch */
+    struct first_answer *first;    /* the same: the next watch goes on from what it knows */
     /* The questions are asked anew each time, and nothing of the answers is kept. Each but
      * `database` may be NULL. */
     struct db *(*database)(void *data);  /* NULL: not known yet */

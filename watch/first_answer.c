@@ -5,34 +5,42 @@
 
 #include <string.h>
 
-void watch__first_answer_clear(struct watch__first_answer *first)
+void first_answer_clear(struct first_answer *first)
 {
     free(first->container_id);
-    *first = (struct watch__first_answer){0};
+    *first = (struct first_answer){0};
 }
 
-static bool is_same_container(const struct watch__first_answer *first,
-                              const struct container *container)
+/* A container that was created and not started, or not inspected, has no life to speak of. */
+static bool lives(const struct container *container)
 {
-    return first->container_id && strcmp(first->container_id, container->id) == 0;
+    return container && container->state == CONTAINER_RUNNING && !container->is_partial &&
+           container->started_ns != 0;
 }
 
-void watch__first_answer_look(struct watch__first_answer *first, const struct container *container,
-                              bool has_answered)
+static void begin_life(struct first_answer *first, const struct container *container)
 {
-    if (!container)
+    bool is_same = first->container_id && strcmp(first->container_id, container->id) == 0;
+    first->loops =
+        is_same && !first->has_answered && container->restart_count > first->restart_count;
+    first->has_answered = false;
+    first->started_ns = container->started_ns;
+    first->restart_count = container->restart_count;
+    mem_replace(&first->container_id, container->id);
+}
+
+void first_answer_look(struct first_answer *first, const struct container *container,
+                       bool has_answered)
+{
+    if (!lives(container))
         return;
-    bool is_same = is_same_container(first, container);
-    if (!is_same || container->started_ns != first->started_ns) {
-        first->loops = is_same && !first->has_answered;
-        first->has_answered = false;
-        first->started_ns = container->started_ns;
-        mem_replace(&first->container_id, container->id);
-    }
+    if (!first->container_id || strcmp(first->container_id, container->id) != 0 ||
+        container->started_ns != first->started_ns)
+        begin_life(first, container);
     first->has_answered |= has_answered;
 }
 
-bool watch__first_answer_is_due(const struct watch__first_answer *first)
+bool first_answer_is_due(const struct first_answer *first)
 {
     return first->container_id && !first->has_answered && !first->loops;
 }

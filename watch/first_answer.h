@@ -8,8 +8,8 @@
  * has answered since the container started. A server that did answer in this life of its container
  * and refuses now is dead.
  *
- * One life of a container is waited for so. When it ended without an answer and the same container
- * runs again, that is a crash loop.
+ * Where the Engine's restart policy ended a life without an answer, that is a crash loop, and no
+ * more patience is due. A start by somebody is no such sign: it takes the restart count back to 0.
  *
  * May use: base, docker/container.h. Pure.
  */
@@ -21,21 +21,23 @@
 #include <stdbool.h>
 
 /* All zero: nothing was seen yet. */
-struct watch__first_answer {
+struct first_answer {
     char *container_id;
     int64_t started_ns; /* of the life that was seen last; the Engine's clock */
+    int restart_count;  /* by its policy, of that life */
     bool has_answered;
     bool loops;
 };
 
-void watch__first_answer_clear(struct watch__first_answer *first);
+void first_answer_clear(struct first_answer *first);
 
-/* The database's container as it is now (NULL: not known), and whether a login met a PostgreSQL
- * there, whatever it said. */
-void watch__first_answer_look(struct watch__first_answer *first, const struct container *container,
-                              bool has_answered);
+/* The database's container as the newest model has it, and whether a login met a PostgreSQL there,
+ * whatever it said. Of one that is not known (NULL, or not inspected in time) or does not run
+ * nothing is learnt. */
+void first_answer_look(struct first_answer *first, const struct container *container,
+                       bool has_answered);
 
 /* False when nothing is known of its container. */
-bool watch__first_answer_is_due(const struct watch__first_answer *first);
+bool first_answer_is_due(const struct first_answer *first);
 
 #endif

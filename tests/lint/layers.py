@@ -31,7 +31,7 @@ DOORS = {
     "holders": {"holders.h"},
     "notify": {"notify.h", "notify_config.h"},
     "policies": {"board.h", "decide.h", "decision.h", "derive.h", "moment.h", "policy.h", "trace.h"},
-    "watch": {"feed.h", "containers.h", "database.h", "logs.h", "patterns.h", "checks.h", "pooler.h"},
+    "watch": {"feed.h", "containers.h", "database.h", "first_answer.h", "logs.h", "patterns.h", "checks.h", "pooler.h"},
     "playbooks": {"playbook.h", "plan.h", "runner.h", "journal.h", "reach.h", "clean_rules.h"},
     "control": {"control.h", "wire.h", "alerts.h"},
     "supervisor": {"app.h", "config.h"},

@@ -120,6 +120,7 @@ START_TEST(absent_is_who_is_nowhere)
         {AT("10.0.0.1", "Connection refused") AT("10.0.0.2", "FATAL:  57P03"), false},
         {AT("10.0.0.1", "Permission denied") AT("10.0.0.2", "Connection refused"), false},
         {AT("10.0.0.1", "session is read-only") AT("10.0.0.2", "Connection refused"), false},
+        {AT("::1", "Cannot assign requested address") AT("127.0.0.1", "Connection refused"), true},
         {AT("10.0.0.1", "words that are new") AT("10.0.0.2", "No route to host"), false},
         {AT("10.0.0.1", "No route to host") AT("10.0.0.2", "words that are new"), false},
     };

@@ -199,6 +199,20 @@ START_TEST(a_container_that_is_down_is_to_be_started)
 }
 END_TEST
 
+/* Else libpq would take a role alone to a PostgreSQL of this machine's own. */
+START_TEST(a_role_alone_is_led_nowhere_while_the_container_is_down)
+{
+    struct err e;
+    const struct reach_options role = {.connect = "user=supervisor"};
+    ck_assert_ptr_null(conninfo("", "", "", &role, &e));
+    ck_assert_int_eq(e.code, ERR_NOT_FOUND);
+    unit_assert_has(e.text, "the database's container shop_db_1 is not running (exited)");
+    const struct reach_options whole = {.connect = "host=10.0.0.9 user=supervisor"};
+    CLEANUP_FREE char *text = conninfo("", "", "", &whole, &e);
+    ck_assert_msg(text != NULL, "%s", e.text);
+}
+END_TEST
+
 START_TEST(without_any_address_the_setting_is_named)
 {
     static const char *const nowhere[] = {"'Networks':{'none':{'IPAddress':''}}",
@@ -387,6 +401,7 @@ UNIT_MAIN("reach", without_a_word_it_is_postgres_on_its_own_address,
           a_value_cannot_bring_a_keyword_of_its_own, the_port_is_the_servers_own,
           on_the_hosts_network_it_is_loopback, its_own_address_goes_before_a_published_port,
           without_an_address_the_published_port_is_taken, a_container_that_is_down_is_to_be_started,
+          a_role_alone_is_led_nowhere_while_the_container_is_down,
           without_any_address_the_setting_is_named, the_configuration_is_taken_as_it_is,
           a_passfile_is_added_in_every_form, what_does_not_fit_is_refused_and_not_cut,
           the_console_is_logged_in_to_as_the_database_is,

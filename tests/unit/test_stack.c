@@ -759,7 +759,7 @@ START_TEST(a_container_that_vanishes_is_left_out_and_a_stuck_one_is_noted)
     offer(&l, "shop", "stuck", "web", DEPENDS("db"), NULL);
     fake_engine_json(l.engine, "GET /v1.41/containers/shop-gone/json", 404,
                      "{\"message\":\"No such container: gone\"}");
-    load(&l, NULL, 1000);
+    load(&l, NULL, 4000);
     ck_assert_msg(l.stack != NULL, "%s", l.e.text);
     ck_assert_ptr_null(stack_service(l.stack, "gone"));
     ck_assert(stack_service(l.stack, "stuck")->containers[0]->is_partial);
@@ -790,7 +790,7 @@ START_TEST(a_database_that_the_engine_cannot_describe_is_named)
     loading_open(&l);
     offer(&l, "shop", "db", "shop-db", DEPENDS(""), NULL); /* known by its environment alone */
     offer(&l, "shop", "web", "web", DEPENDS("db"), "");
-    load(&l, NULL, 1000);
+    load(&l, NULL, 4000);
     ck_assert_int_eq(l.e.code, ERR_TIMEOUT); /* and not that there is none: it is asked for again */
     ck_assert_ptr_nonnull(strstr(l.e.text, "the Engine lists shop-db-1 and does not describe it"));
     loading_close(&l);

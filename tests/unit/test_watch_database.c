@@ -15,6 +15,7 @@ struct scene {
     struct holders_cache *holders;
     struct db *db;
     struct stack *stack;
+    struct first_answer first;
     struct watch_database *watch;
     bool by_hand, yields;
     int met, met_state; /* how often a login met another state, and which it was at last */
@@ -87,6 +88,7 @@ static void tear_down(void)
     holders_cache_free(s.holders);
     db_free(s.db);
     feed_free(s.feed);
+    first_answer_clear(&s.first);
     stack_unref(s.stack);
     loop_free(s.loop);
     pg_stop(&s.pg);
@@ -99,6 +101,7 @@ static void watch(void)
         .loop = s.loop,
         .feed = s.feed,
         .holders = s.holders,
+        .first = &s.first,
         .database = database,
         .stopped_by_hand = stopped_by_hand,
         .yields = yields,
@@ -503,8 +506,9 @@ START_TEST(a_server_that_has_not_answered_yet_is_starting)
     feed_number(s.feed, "service.running", "db", 1);
     pg_launch(&s.pg);
     await_word("database.state", "ready");
+    watch_database_free(s.watch);
     pg_halt(&s.pg, SIGINT);
-    watch_database_hurry(s.watch);
+    watch(); /* a new configuration */
     await_word("database.state", "refused");
     db->started_ns = 2;
     watch_database_hurry(s.watch);
