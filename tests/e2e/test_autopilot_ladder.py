@@ -185,6 +185,7 @@ def test_a_database_is_let_finish_its_first_start(lab, stack, supervisor):
     assert lab.inspect(lab.postgres(project))["State"]["StartedAt"] == began
 
 
+@pytest.mark.long
 def test_a_database_that_is_asked_for_at_the_wrong_port_is_left_alone(lab, stack, supervisor):
     project = stack("five")
     address = lab.pg_address(project)[0]

@@ -104,7 +104,7 @@ def test_the_default_is_a_minute(lab, leaking, daemon):
     assert held(lab, leaking) == {"backend": 6, "worker": 5, "at-work": 1, "superuser": 1}
 
 
-@pytest.mark.parametrize("way", [["--dry-run"], ["--yes"]])
+@pytest.mark.parametrize("way", long_but([["--dry-run"], ["--yes"]], [["--dry-run"]]))
 def test_what_only_the_playbook_says_stays_in_force(lab, leaking, supervisor, way):
     supervisor.configure("playbooks:\n  clean:\n    - clean: {idle: 100ms, "
                          "idle_in_transaction: never}\n")

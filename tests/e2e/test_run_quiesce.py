@@ -186,6 +186,7 @@ def moved(lab, project):
         lab.docker("rm", "-f", squatter)
 
 
+@pytest.mark.long
 def test_a_database_that_moves_meanwhile_lets_them_in(lab, healthy, sessions, supervisor):
     daemon = start(supervisor, "60s")
     sessions(1)
