@@ -17,7 +17,7 @@ import threading
 import time
 
 READ_SIZE = 65536
-DRIP_SECONDS = 0.002
+DRIP_SECONDS = 0.0005  # a login is some thousand bytes, and three seconds are allowed for one
 
 
 class PgProxy:
