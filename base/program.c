@@ -273,6 +273,7 @@ struct program *program_start(struct loop *loop, const struct program_options *o
 
 const char *program_problem(int error)
 {
-    return error == EUSERS ? "former ones were killed and have not ended yet"
-                           : uv_strerror(uv_translate_sys_error(error));
+    return error == EUSERS
+               ? "former ones were killed and have not ended yet, does its file system answer?"
+               : uv_strerror(uv_translate_sys_error(error));
 }

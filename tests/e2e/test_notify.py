@@ -179,7 +179,10 @@ notify:
         assert end["state"] == "succeeded", end
         assert_ended_well(lab, ports, before, end)
         bounded_status(supervisor)
-    check, = supervisor.api("GET", "/v1/observations")["checks"]
-    assert check["state"] == "failing", check
-    assert "it has not begun yet, does its file system answer?" in check["problem"], check
+
+    def told():
+        check, = supervisor.api("GET", "/v1/observations")["checks"]
+        return check["state"] == "failing" and check["problem"]
+
+    assert "does its file system answer?" in wait_until(told, 20, "the check to fail")
     assert supervisor.stop(signal.SIGTERM, timeout=15) == 0

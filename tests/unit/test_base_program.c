@@ -131,7 +131,7 @@ START_TEST(why_it_could_not_be_run_is_no_exit_code)
 }
 END_TEST
 
-#define PROBLEM "former ones were killed and have not ended yet"
+#define PROBLEM "former ones were killed and have not ended yet, does its file system answer?"
 
 START_TEST(so_many_that_do_not_die_are_enough)
 {
