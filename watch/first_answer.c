@@ -18,11 +18,15 @@ static bool lives(const struct container *container)
            container->started_ns != 0;
 }
 
+static bool is_same(const struct first_answer *first, const struct container *container)
+{
+    return first->container_id && strcmp(first->container_id, container->id) == 0;
+}
+
 static void begin_life(struct first_answer *first, const struct container *container)
 {
-    bool is_same = first->container_id && strcmp(first->container_id, container->id) == 0;
-    first->loops =
-        is_same && !first->has_answered && container->restart_count > first->restart_count;
+    first->loops = is_same(first, container) && !first->has_answered &&
+                   container->restart_count > first->restart_count;
     first->has_answered = false;
     first->started_ns = container->started_ns;
     first->restart_count = container->restart_count;
@@ -34,8 +38,7 @@ void first_answer_look(struct first_answer *first, const struct container *conta
 {
     if (!lives(container))
         return;
-    if (!first->container_id || strcmp(first->container_id, container->id) != 0 ||
-        container->started_ns != first->started_ns)
+    if (!is_same(first, container) || container->started_ns != first->started_ns)
         begin_life(first, container);
     first->has_answered |= has_answered;
 }
